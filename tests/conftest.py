@@ -1,0 +1,39 @@
+"""Fixtures and options that every test file shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--vary-seed",
+        action="store_true",
+        help="draw the seed of every statistical test anew; the seed is printed when a test fails",
+    )
+
+
+@pytest.fixture
+def seed(request):
+    """Seed of a statistical test: fixed, unless --vary-seed asks for another one each time."""
+    if not request.config.getoption("--vary-seed"):
+        return 20260101
+    drawn = int.from_bytes(os.urandom(3), "little")
+    print(f"seed = {drawn}")
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def tfds_dir():
+    """Folder of prepared tensorflow_datasets sets: missing is a failure in CI, a skip elsewhere."""
+    folder = os.environ.get("TFDS_DATA_DIR")
+    if folder and Path(folder, "mnist").is_dir():
+        return folder
+    reason = f"real data needs TFDS_DATA_DIR with a prepared mnist. Received: TFDS_DATA_DIR={folder!r}"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

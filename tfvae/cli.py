@@ -1,0 +1,177 @@
+"""The command line: `tfvae train`, `evaluate`, `export` and `zoo`. Strings become objects here and in run/options."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import keras
+import typer
+
+from tfvae import evaluation, export, zoo
+from tfvae.data import DatasetNotAvailable
+from tfvae.errors import ExportError
+from tfvae.models.base import AbstractVAE
+from tfvae.run import Options, card, train
+from tfvae.run.options import BINARIZATIONS
+
+app = typer.Typer(help="Variational auto-encoders: train, measure in nats, export.", no_args_is_help=True,
+                  pretty_exceptions_enable=False)  # fmt: skip
+
+_DEFAULT = "default: what suits the data"
+ModelArgument = Annotated[Path, typer.Argument(help="A run's folder, or a .keras file.")]
+DataOption = Annotated[str | None, typer.Option(help="Data set; default: the run's.")]
+DataDirOption = Annotated[str | None, typer.Option(help="Folder of prepared data; default: $TFDS_DATA_DIR.")]
+
+
+@app.command("train")
+def train_command(
+    model: Annotated[str, typer.Argument(help="Model of the zoo; `tfvae zoo` lists them.")] = "vae",
+    data: Annotated[str, typer.Option(help="Data set, e.g. digits (no download) or mnist.")] = "digits",
+    binarization: Annotated[str | None, typer.Option(help=f"{', '.join(BINARIZATIONS)}; {_DEFAULT}.")] = None,
+    latent_dim: Annotated[int | None, typer.Option(help=f"Length of z; {_DEFAULT}.")] = None,
+    units: Annotated[str | None, typer.Option(help=f"Widths of the layers, e.g. 512,256; {_DEFAULT}.")] = None,
+    epochs: Annotated[int | None, typer.Option(help=f"Passes over the data; {_DEFAULT}.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help=f"Examples in a step; {_DEFAULT}.")] = None,
+    learning_rate: Annotated[float, typer.Option(help="Adam's first rate; decays to 0 by a cosine.")] = 1e-3,
+    samples: Annotated[int, typer.Option(help="Importance samples for the evidence.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of weights, noise and order of the data.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; default: runs/MODEL-DATA-SEED.")] = None,
+    data_dir: DataDirOption = None,
+    overwrite: Annotated[bool, typer.Option(help="Begin anew in a folder that holds a run.")] = False,
+) -> None:
+    """Train a model, measure it, export it and draw it, into one folder. Run again, it goes on where it stopped."""
+    try:
+        options = Options.choose(
+            model, data, binarization, latent_dim, _widths(units), epochs, batch_size, learning_rate, samples, seed
+        )  # fmt: skip
+    except ValueError as error:
+        _usage(error)
+    folder = out or Path("runs", f"{model}-{data}-{seed}")
+    if overwrite and (folder / "run.json").exists():
+        shutil.rmtree(folder)
+    keras.utils.set_random_seed(options.seed)
+    try:
+        result = train(options, folder, data_dir=data_dir, verbose=_verbosity())
+    except KeyboardInterrupt:
+        _interrupted(folder)
+    except (ValueError, OSError, DatasetNotAvailable, ExportError) as error:
+        _fail(error)
+    _report(folder, result)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    path: ModelArgument,
+    data: DataOption = None,
+    samples: Annotated[int, typer.Option(min=1, help="Importance samples for each example.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the importance samples.")] = 0,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Measure ELBO, rate, distortion and log evidence of a saved model on the test examples, with errors."""
+    try:
+        model, options = _load(path, data)
+        splits = options.load_data(data_dir)
+        test = splits.array("test")
+        typer.echo(f"data: {splits}")
+        bound = evaluation.elbo(model, test, seed=seed)
+        evidence = evaluation.log_evidence(model, test, samples, seed)
+    except (ValueError, OSError, DatasetNotAvailable) as error:
+        _fail(error)
+    typer.echo(card.table(bound, evidence))
+
+
+@app.command("export")
+def export_command(
+    path: ModelArgument,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default: beside the model.")] = None,
+) -> None:
+    """Write saved_model/1 and model.tflite of a saved model, and compare both with it."""
+    try:
+        model = _load_model(path)
+        folder = out or (path if path.is_dir() else path.parent)
+        typer.echo(export.saved_model(model, folder / "saved_model" / "1"))
+        typer.echo(export.tflite(model, folder / "model.tflite"))
+    except (ValueError, OSError, ExportError) as error:
+        _fail(error)
+    typer.echo(f"wrote {folder / 'saved_model' / '1'} and {folder / 'model.tflite'}")
+
+
+@app.command("zoo")
+def zoo_command() -> None:
+    """List the models, with year, authors and link."""
+    for name in zoo.__all__:
+        citation = getattr(zoo, name).citation
+        typer.echo(f"{name:12} {citation.year}  {citation.authors}, {citation.title}  {citation.url}")
+
+
+def _widths(units: str | None) -> tuple[int, ...] | None:
+    try:
+        return None if units is None else tuple(int(width) for width in units.split(","))
+    except ValueError:
+        raise ValueError(f"Expected units as whole numbers with commas, e.g. 512,256. Received: {units=}") from None
+
+
+def _load(path: Path, data: str | None) -> tuple[AbstractVAE, Options]:
+    """Return a model and the options of its run, on other data if asked for."""
+    manifest = (path if path.is_dir() else path.parent) / "run.json"
+    if data is not None:
+        options = Options.choose(data=data)
+    elif manifest.exists():
+        options = Options.read(manifest)
+    else:
+        raise ValueError(f"Expected --data, because there is no run.json beside the model. Received: {path}")
+    return _load_model(path), options
+
+
+def _load_model(path: Path) -> AbstractVAE:
+    file = path / "model.keras" if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(f"Expected a run's folder with model.keras, or a .keras file. Received: {path}")
+    try:
+        model = keras.models.load_model(file)
+    except Exception as error:  # a damaged file ends in whatever zipfile, h5py or json raises
+        raise ValueError(f"Expected a .keras file of a tfvae model. Received: {file}, which does not load: "
+                         f"{str(error).splitlines()[0]}") from error  # fmt: skip
+    if not isinstance(model, AbstractVAE):
+        raise ValueError(f"Expected a tfvae model. Received: {file}, which holds a {type(model).__name__}")
+    return model
+
+
+def _verbosity() -> int:
+    return 1 if os.isatty(1) else 2
+
+
+def _usage(error: Exception) -> NoReturn:
+    raise typer.BadParameter(str(error)) from None
+
+
+def _fail(error: Exception) -> NoReturn:
+    typer.secho(f"Error: {error}", fg="red", err=True)
+    raise typer.Exit(1) from None
+
+
+def _interrupted(folder: Path) -> NoReturn:
+    kept = folder / "checkpoint.keras"
+    state = f"The last checkpoint is {kept}." if kept.exists() else "There was no checkpoint yet."
+    typer.secho(f"\nInterrupted. {state} Run the same command again to go on.", err=True)
+    raise typer.Exit(130)
+
+
+def _report(folder: Path, result: dict) -> None:
+    evidence = result["test"]["log_evidence"]
+    typer.echo(
+        f"\ntest log evidence: {evidence['mean']:.2f} ± {evidence['standard_error']:.2f} nats "
+        f"({evidence['samples']} importance samples, {evidence['examples']} examples)\n\n"
+        f"{folder}/\n"
+        "  card.md, card.json    what it reached, with errors\n"
+        "  pictures/             reconstructions, samples, latent map\n"
+        "  model.keras           keras.models.load_model\n"
+        "  saved_model/1/        TF Serving\n"
+        "  model.tflite          phones and browsers\n\n"
+        "Next:\n"
+        f"  tfvae evaluate {folder} --samples 5000\n"
+        f"  tensorboard --logdir {folder}/logs\n"
+        f"  tfvae train --data mnist\n"
+        "  tfvae zoo"
+    )

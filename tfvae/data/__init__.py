@@ -1,0 +1,21 @@
+"""Data sets as batches ready for `fit`, with the binarisation of grey pixels stated explicitly."""
+
+from tfvae.data.arrays import from_arrays
+from tfvae.data.binarization import Binarization, DynamicBinarization, NoBinarization, StaticBinarization
+from tfvae.data.directory import from_directory
+from tfvae.data.loaders import load, names
+from tfvae.data.prepared import DatasetNotAvailable
+from tfvae.data.splits import Splits
+
+__all__ = [
+    "Binarization",
+    "DatasetNotAvailable",
+    "DynamicBinarization",
+    "NoBinarization",
+    "Splits",
+    "StaticBinarization",
+    "from_arrays",
+    "from_directory",
+    "load",
+    "names",
+]

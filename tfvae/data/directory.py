@@ -1,0 +1,99 @@
+"""A folder of image files as splits."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.data import _checks
+from tfvae.data.arrays import from_arrays
+from tfvae.data.binarization import NO_BINARIZATION, Binarization, require
+from tfvae.data.splits import Splits
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+
+
+def _decoded(file: Path, size: tuple[int, int], channels: int) -> np.ndarray:
+    """Return one image as uint8 [h, w, channels]."""
+    try:
+        image = tf.io.decode_image(tf.io.read_file(str(file)), expand_animations=False)  # [h, w, 1 to 4]
+    except tf.errors.OpError:
+        # TensorFlow's own message is a page about kernels and never names the file.
+        raise ValueError(
+            f"every {', '.join(SUFFIXES)} file of the folder must be an image that TensorFlow decodes. "
+            f"Received: file={str(file)!r}. Remove that file or save it again as PNG."
+        ) from None
+    # Two and four channels are grey and colour with an alpha channel, which is dropped.
+    image = image[..., :3] if image.shape[-1] >= 3 else tf.repeat(image[..., :1], 3, axis=-1)
+    if channels == 1:
+        image = tf.image.rgb_to_grayscale(image)
+    if tuple(image.shape[:2]) != size:
+        image = tf.round(tf.image.resize(image, size, antialias=True))
+    return tf.saturate_cast(image, tf.uint8).numpy()
+
+
+def _image_files(folder: str | os.PathLike[str]) -> list[Path]:
+    if not Path(_checks.path(folder, "folder")).is_dir():
+        raise FileNotFoundError(
+            f"folder must be a directory that exists. Received: folder={str(folder)!r}. Check the path."
+        )
+    files = sorted(file for file in Path(folder).rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise FileNotFoundError(
+            f"folder must hold image files ({', '.join(SUFFIXES)}) at any depth. Received: folder={str(folder)!r} "
+            "with none. Check the path or convert the images."
+        )
+    return files
+
+
+def from_directory(
+    folder: str | os.PathLike[str],
+    *,
+    size: tuple[int, int],
+    channels: int = 3,
+    batch_size: int = 128,
+    binarization: Binarization = NO_BINARIZATION,
+    seed: int = 0,
+) -> Splits:
+    """Return the image files of a folder as splits of pixels in [0, 1], event shape `(*size, channels)`.
+
+    PNG, JPEG, BMP and GIF files (the first frame) are read at any depth, sorted by path, stretched to `size` by
+    antialiased bilinear interpolation, and kept in memory as uint8. Validation and test are held out as in
+    `from_arrays`, a tenth each.
+
+    Args:
+      folder: path.
+      size: (height, width) in pixels.
+      channels: 3 for colour, 1 for grey (luminance).
+      batch_size: examples in a batch.
+      binarization: what becomes of grey values.
+      seed: of the order of the training examples.
+
+    Raises:
+      FileNotFoundError: for a missing folder or one without image files.
+      ValueError: for a file that is no image (the message names it), or a bad size, channels, batch size or seed.
+
+    Example:
+      >>> import tempfile
+      >>> import tensorflow as tf
+      >>> from tfvae import data
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     for i in range(10):
+      ...         tf.io.write_file(f"{folder}/{i}.png", tf.io.encode_png(tf.zeros((9, 9, 3), tf.uint8)))
+      ...     splits = data.from_directory(folder, size=(8, 8), channels=1)
+      >>> splits.shape, splits.sizes["train"]
+      ((8, 8, 1), 8)
+    """
+    size = _checks.size(size)
+    if isinstance(channels, bool) or channels not in (1, 3):
+        raise ValueError(f"channels must be 1 (grey) or 3 (colour). Received: channels={channels!r}. Use channels=3.")
+    require(binarization)
+    _checks.seed(seed)
+    _checks.positive(batch_size, "batch_size")
+    files = _image_files(folder)
+    with ThreadPoolExecutor() as pool:  # decoding leaves Python's lock
+        images = np.stack(list(pool.map(lambda file: _decoded(file, size, channels), files)))
+    name = Path(folder).resolve().name
+    return from_arrays(images, name=name, batch_size=batch_size, binarization=binarization, seed=seed)

@@ -1,0 +1,148 @@
+"""The table of data sets: where each comes from, how it is split, and what is done to its images."""
+
+import abc
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.data.binarization import Binarization, DynamicBinarization, NoBinarization
+from tfvae.data.prepared import DatasetNotAvailable, prepared_builder, read
+from tfvae.data.stored import Stored, fixed_permutation
+
+Labels = Mapping[str, np.ndarray | None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source(abc.ABC):
+    """One row of the table.
+
+    Attributes:
+      binarization: the default one.
+      is_binary: whether the values are zeros and ones already.
+    """
+
+    binarization: Binarization
+    is_binary: bool = False
+
+    @abc.abstractmethod
+    def read(self, name: str, data_dir: str | None) -> tuple[dict[str, Stored], Labels]:
+        """Return the examples and the labels of the three splits."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Digits(Source):
+    """scikit-learn's 1797 digits of 8 x 8 pixels in 0..16, split by class in parts of about 70, 15 and 15 %."""
+
+    def read(self, name: str, data_dir: str | None) -> tuple[dict[str, Stored], Labels]:
+        """Return the examples and the labels; nothing is downloaded and data_dir is not used."""
+        try:
+            from sklearn.datasets import load_digits  # takes a second, so only when it is needed
+            from sklearn.model_selection import train_test_split
+        except ImportError as error:
+            raise DatasetNotAvailable(
+                f"{name} is part of scikit-learn, which cannot be imported: {error}. Run pip install scikit-learn."
+            ) from error
+        images, labels = load_digits(return_X_y=True)
+        rest, test = train_test_split(np.arange(len(labels)), test_size=270, stratify=labels, random_state=0)
+        train, validation = train_test_split(rest, test_size=270, stratify=labels[rest], random_state=0)
+        images = images.astype(np.uint8).reshape(-1, 8, 8, 1)
+        index = {"train": train, "validation": validation, "test": test}
+        stored = {split: Stored(images[i], divisor=16.0) for split, i in index.items()}
+        return stored, {split: labels[i] for split, i in index.items()}
+
+
+def _unchanged(image: tf.Tensor) -> tf.Tensor:
+    return image
+
+
+def celeb_a_image(image: tf.Tensor) -> tf.Tensor:
+    """Crop the central 148 x 148 of a 218 x 178 photograph and resize it to 64 x 64, bilinear with antialiasing."""
+    crop = image[35:183, 15:163]
+    return tf.saturate_cast(tf.round(tf.image.resize(crop, (64, 64), antialias=True)), tf.uint8)
+
+
+def omniglot_image(image: tf.Tensor) -> tf.Tensor:
+    """Average a 105 x 105 x 3 drawing over areas to 28 x 28 x 1 and invert it, so that a stroke is 255."""
+    grey = tf.image.resize(image[..., :1], (28, 28), method="area")  # the three channels are equal
+    return tf.saturate_cast(tf.round(255.0 - grey), tf.uint8)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prepared(Source):
+    """A data set of `tensorflow_datasets`.
+
+    Attributes:
+      tfds_name: its name there, with its configuration.
+      label: key of its labels, or None.
+      validation: its validation split, or None to hold out examples of train.
+      held_out: how many.
+      order: n -> order of the training examples, whose last `held_out` are held out.
+      evaluation_order: n -> order of validation and test.
+      image: function of one image.
+      divisor: the largest value of a pixel.
+    """
+
+    tfds_name: str
+    label: str | None = "label"
+    validation: str | None = None
+    held_out: int = 0
+    order: Callable[[int], np.ndarray] = np.arange
+    evaluation_order: Callable[[int], np.ndarray] = np.arange
+    image: Callable[[tf.Tensor], tf.Tensor] = _unchanged
+    divisor: float = 255.0
+
+    def _select(self, example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        image = self.image(example["image"])
+        return (image,) if self.label is None else (image, example[self.label])
+
+    def read(self, name: str, data_dir: str | None) -> tuple[dict[str, Stored], Labels]:
+        """Return the examples and the labels of the three splits."""
+        builder = prepared_builder(name, self.tfds_name, data_dir)
+        train, test = (read(builder, split, self._select) for split in ("train", "test"))
+        if self.validation is None:
+            order = self.order(len(train[0]))
+            kept, held_out = np.sort(order[: -self.held_out]), order[-self.held_out :]
+            train, validation = [a[kept] for a in train], [a[held_out] for a in train]
+        else:
+            validation = read(builder, self.validation, self._select)
+        arrays = {"train": train}
+        for split, values in {"validation": validation, "test": test}.items():
+            index = self.evaluation_order(len(values[0]))
+            arrays[split] = [a[index] for a in values]
+        stored = {split: Stored(values[0], self.divisor) for split, values in arrays.items()}
+        return stored, {split: None if self.label is None else values[1] for split, values in arrays.items()}
+
+
+SOURCES: dict[str, Source] = {
+    "digits": Digits(binarization=DynamicBinarization()),
+    # The sizes of Larochelle's split; its members cannot be told, because the prepared files are shuffled.
+    "mnist": Prepared(tfds_name="mnist", binarization=DynamicBinarization(), held_out=10000),
+    "fashion_mnist": Prepared(tfds_name="fashion_mnist", binarization=DynamicBinarization(), held_out=10000),
+    # Its values are 0 and 1, not 0 and 255. The original test file is sorted by class, so that a prefix would be a
+    # biased sample; today's builder shuffles it, which the permutation does not rely on.
+    "binarized_mnist": Prepared(
+        tfds_name="binarized_mnist",
+        binarization=NoBinarization(),
+        is_binary=True,
+        label=None,
+        validation="validation",
+        evaluation_order=fixed_permutation,
+        divisor=1.0,
+    ),
+    "omniglot": Prepared(
+        tfds_name="omniglot",
+        binarization=DynamicBinarization(),
+        held_out=1345,
+        order=fixed_permutation,
+        image=omniglot_image,
+    ),
+    "cmaterdb": Prepared(
+        tfds_name="cmaterdb/bangla", binarization=NoBinarization(), held_out=500, order=fixed_permutation
+    ),
+    "cifar10": Prepared(tfds_name="cifar10", binarization=NoBinarization(), held_out=5000),
+    "celeb_a": Prepared(
+        tfds_name="celeb_a", binarization=NoBinarization(), label=None, validation="validation", image=celeb_a_image
+    ),
+}

@@ -1,0 +1,39 @@
+"""The errors that the library raises on purpose, and the argument checks that raise them."""
+
+import math
+import numbers
+from collections.abc import Sequence
+
+
+class IncompatibleParts(ValueError):
+    """Two parts of a composition do not fit; the message names both and what to use instead."""
+
+
+class ExportError(RuntimeError):
+    """An export was refused or its formats disagree; no file was left behind."""
+
+
+def positive_int(name: str, value: object) -> int:
+    """Return `value` as an int, or raise ValueError when it is no whole number above zero."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"Expected {name} to be a positive whole number. Received: {name}={value!r}")
+    return int(value)
+
+
+def number_in(name: str, value: float, low: float, high: float = math.inf) -> float:
+    """Return `value` as a float, or raise ValueError when it is not a finite number in [low, high]."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or not low <= value <= high:
+        bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        raise ValueError(f"Expected {name} to be a finite number {bounds}. Received: {name}={value!r}")
+    return float(value)
+
+
+def event_shape(name: str, value: object) -> tuple[int, ...]:
+    """Return `value` as a tuple of positive ints, or raise ValueError; a single int is a vector's length."""
+    sizes = [value] if isinstance(value, numbers.Integral) else value
+    if not isinstance(sizes, Sequence) or isinstance(sizes, str) or not sizes:
+        raise ValueError(
+            f"Expected {name} to be a shape without its batch axis, such as (28, 28, 1). Received: {name}={value!r}"
+        )
+    return tuple(positive_int(f"every size in {name}", size) for size in sizes)

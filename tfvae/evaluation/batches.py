@@ -1,0 +1,67 @@
+"""One function run over a data set, in batches of one shape, so that it compiles once."""
+
+import sys
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfvae.models.base import AbstractVAE
+from tfvae.models.checks import clearly
+
+_EXAMPLES = 100
+
+
+def per_example(
+    model: AbstractVAE, data: object, measure: Callable[[np.ndarray, tf.Tensor], tuple], progress: bool
+) -> list[np.ndarray]:
+    """Return what `measure(x, index of the first example)` gives for every example: arrays [n, ...].
+
+    Args:
+        model: the model whose checks the data must pass.
+        data: an array of examples [n, *event], or a data set of batches [B, *event].
+        measure: from a batch of exactly 100 examples to tensors whose first axis is the examples.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: if the data is empty, of another shape, or off the support.
+    """
+    batches, total = _batches(model, data)
+    style = 1 if sys.stdout.isatty() else 2  # a bar that moves, or one line at the end
+    bar = keras.utils.Progbar(total, verbose=style, unit_name="example") if progress else None
+    rows, done = [], 0
+    for x in _read(batches):
+        padded = np.concatenate([x, np.repeat(x[:1], _EXAMPLES - len(x), 0)])
+        rows.append([part.numpy()[: len(x)] for part in measure(padded, tf.constant(done))])
+        done += len(x)
+        if bar:
+            bar.update(done)
+    if not rows:
+        raise ValueError("Expected at least one example. Received: an empty data set")
+    if bar and total is None:
+        bar.update(done, finalize=True)
+    return [np.concatenate(column) for column in zip(*rows, strict=True)]
+
+
+def standard_error(values: np.ndarray) -> float:
+    """Return the standard error of the mean over the data, unknown (NaN) for one example."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+
+
+def _batches(model: AbstractVAE, data: object) -> tuple[Iterator[np.ndarray], int | None]:
+    checked = model.check(data)
+    if isinstance(checked, np.ndarray):
+        checked = checked.astype(model.variable_dtype)
+        return (checked[i : i + _EXAMPLES] for i in range(0, len(checked), _EXAMPLES)), len(checked)
+    if not isinstance(checked, tf.data.Dataset):
+        raise ValueError(f"Expected an array or a tf.data.Dataset of batches. Received: data={type(data).__name__}")
+    images = checked.map(lambda *batch: tf.cast(batch[0], model.variable_dtype))
+    return images.unbatch().batch(_EXAMPLES).as_numpy_iterator(), None
+
+
+def _read(batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield every batch; a refusal inside the data pipeline becomes a ValueError."""
+    done = object()
+    while (batch := clearly(next, batches, done)) is not done:
+        yield batch

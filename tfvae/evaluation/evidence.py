@@ -1,0 +1,135 @@
+"""The evidence log p(x), by importance sampling, with its errors and diagnostics."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.errors import positive_int
+from tfvae.evaluation.batches import per_example, standard_error
+from tfvae.evaluation.pareto import pareto_k, tail_length
+from tfvae.models.base import AbstractVAE
+from tfvae.random import Seed, as_seed
+
+_CHUNK = 50  # samples drawn at a time; with the examples of a batch, it bounds the memory
+
+
+@dataclass(frozen=True)
+class LogEvidence:
+    """An estimate of the mean log p(x) over a data set, in nats, with its errors.
+
+    The estimate of each example is biased downwards by about half its Monte Carlo variance, so that the mean is, in
+    expectation, a lower bound that rises with the number of samples.
+    """
+
+    mean: float
+    """Mean of the estimates of log p(x)."""
+    standard_error: float
+    """Standard error of the mean over the data: another test set of this size would differ by so much."""
+    monte_carlo_error: float
+    """Standard error of the mean over the importance samples: another seed would differ by so much."""
+    effective_sample_size: np.ndarray
+    """(sum w)^2 / sum w^2 of each example, from 1 to `samples`."""
+    pareto_k: np.ndarray
+    """Tail shape of each example's weights: above 0.7 its estimate is not to be trusted."""
+    per_example: np.ndarray
+    """The estimate of log p(x) of each example."""
+    samples: int
+    """Importance samples drawn for each example."""
+    examples: int
+    """Number of examples."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.mean:.2f} ± {self.standard_error:.2f} (data) ± {self.monte_carlo_error:.3f} (Monte Carlo), "
+            f"K = {self.samples}, n = {self.examples}"
+        )
+
+
+def log_evidence(
+    model: AbstractVAE,
+    data: object,
+    samples: int = 500,
+    seed: int | tuple[int, int] = 0,
+    *,
+    progress: bool = True,
+) -> LogEvidence:
+    """Estimate log p(x) for every example by importance sampling from the posterior.
+
+        log p(x) ~ log 1/K sum_k p(x, z_k) / q(z_k | x),   z_k ~ q(z | x)
+
+    The encoder runs once for each example; samples are drawn in chunks, so that memory does not grow with their
+    number. The noise of an example depends on the seed and on its place in the data alone.
+
+    Args:
+        model: a model of the library.
+        data: an array of examples [n, *event], or a data set of batches [B, *event].
+        samples: K, importance samples for each example.
+        seed: one or two 32-bit integers.
+        progress: show a progress bar.
+
+    Returns:
+        A `LogEvidence`, in nats per example.
+
+    Raises:
+        ValueError: if `samples` is not positive, or the data is empty, of another shape, or off the support.
+
+    Reference: Y. Burda, R. Grosse and R. Salakhutdinov, "Importance Weighted Autoencoders", 2016, Eq. (8),
+    https://arxiv.org/abs/1509.00519; the effective sample size: A. Owen, "Monte Carlo theory, methods and
+    examples", 2013, Eq. (9.13).
+
+    Example:
+        >>> import numpy as np, tfvae
+        >>> model = tfvae.zoo.vae((8, 8, 1), latent_dim=2, seed=0)
+        >>> x = np.zeros([3, 8, 8, 1], "float32")
+        >>> tfvae.evaluation.log_evidence(model, x, samples=10, progress=False).examples
+        3
+    """
+    samples, start = positive_int("samples", samples), as_seed(seed)
+    tail = tail_length(samples) + 1
+    weigh = tf.function(
+        lambda x, words, first: _moments(model, x, Seed(words, example=first), samples, tail), jit_compile=True
+    )
+    peak, first, second, top = per_example(
+        model, data, lambda x, index: weigh(x, start.words, start.example + index), progress
+    )
+    estimate, effective = peak + np.log(first) - np.log(samples), first**2 / second
+    examples = len(estimate)
+    return LogEvidence(
+        mean=float(estimate.mean()),
+        standard_error=standard_error(estimate),
+        monte_carlo_error=_monte_carlo_error(effective, samples),
+        effective_sample_size=effective,
+        pareto_k=pareto_k(top),
+        per_example=estimate,
+        samples=samples,
+        examples=examples,
+    )
+
+
+def _monte_carlo_error(effective: np.ndarray, samples: int) -> float:
+    """Delta method: Var[log mean w] ~ Var[w] / (K mean(w)^2) = (K / ESS - 1) / (K - 1), unknown for one sample."""
+    if samples == 1:
+        return float("nan")
+    variance = np.maximum(samples / effective - 1, 0) / (samples - 1)
+    return float(np.sqrt(variance.sum()) / len(effective))
+
+
+def _moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int, tail: int) -> tuple[tf.Tensor, ...]:
+    """Return max log w, sum w, sum w^2 (relative to the max) and the largest log w, over K samples, in float64."""
+    q, batch = model.encoder(x), x.shape[0]
+
+    def chunk(done: tf.Tensor, peak: tf.Tensor, first: tf.Tensor, second: tf.Tensor, top: tf.Tensor) -> tuple:
+        trace = model.trace_from(q, x, _CHUNK, seed._replace(sample=done))
+        drawn = tf.range(_CHUNK)[:, None] + done < samples
+        log_w = tf.where(drawn, tf.cast(trace.log_weights, tf.float64), -np.inf)  # [S, B]
+        higher = tf.maximum(peak, tf.reduce_max(log_w, 0))
+        scale, weights = tf.exp(peak - higher), tf.exp(log_w - higher)
+        top = tf.math.top_k(tf.concat([top, tf.transpose(log_w)], 1), tail, sorted=False).values
+        first = first * scale + tf.reduce_sum(weights, 0)
+        return done + _CHUNK, higher, first, second * scale**2 + tf.reduce_sum(weights**2, 0), top
+
+    lowest = tf.fill([batch], tf.constant(-np.inf, tf.float64))
+    zero, top = tf.zeros([batch], tf.float64), tf.fill([batch, tail], tf.constant(-np.inf, tf.float64))
+    state = (tf.constant(0), lowest, zero, zero, top)
+    return tf.while_loop(lambda done, *_: done < samples, chunk, state)[1:]

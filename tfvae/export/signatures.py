@@ -1,0 +1,99 @@
+"""The functions that an exported model offers: tensors in, a dictionary of tensors out."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfvae.errors import ExportError
+from tfvae.models.base import AbstractVAE
+from tfvae.random import Seed, draw, has_rule
+
+_CHUNK = 16  # samples of the evidence drawn at a time: bounds memory, and costs at most 15 decodings too many
+
+
+class Signature(NamedTuple):
+    """One function of an exported model."""
+
+    function: Callable
+    """From tensors to a dictionary of tensors."""
+    inputs: dict[str, tf.TensorSpec]
+    """Names, shapes and dtypes of the inputs."""
+
+
+def signatures(model: AbstractVAE) -> dict[str, Signature]:
+    """Return every signature of a model: encode, decode, reconstruct, generate, elbo and log_evidence.
+
+    `serving_default` is `reconstruct`. Randomness enters only through `seed`, int32 [2].
+
+    Raises:
+        ExportError: naming the signature that the model cannot offer, and why.
+
+    Example:
+        >>> import tfvae
+        >>> sorted(tfvae.export.signatures(tfvae.zoo.vae((8, 8, 1), 2)))
+        ['decode', 'elbo', 'encode', 'generate', 'log_evidence', 'serving_default']
+    """
+    _refuse_foreign_samplers(model)
+    dtype = tf.as_dtype(model.variable_dtype)
+    x = tf.TensorSpec([None, *model.fits.event_shape], dtype, "x")
+    z = tf.TensorSpec([None, model.fits.latent_dim], dtype, "z")
+    seed, n = tf.TensorSpec([2], tf.int32, "seed"), tf.TensorSpec([], tf.int32, "n")
+    samples = tf.TensorSpec([], tf.int32, "samples")
+
+    def reconstruct(x: tf.Tensor) -> dict:
+        return {"mean": model(x)}
+
+    def encode(x: tf.Tensor) -> dict:
+        q = model.encoder(x)
+        return {"mean": q.mean(), "stddev": q.stddev()}
+
+    def decode(z: tf.Tensor) -> dict:
+        return {"mean": model.decoder(z).mean()}
+
+    def generate(n: tf.Tensor, seed: tf.Tensor) -> dict:
+        z = draw(model.prior(), n, Seed(seed))
+        return {"x": model.decoder(z).mean(), "z": z}
+
+    def elbo(x: tf.Tensor, seed: tf.Tensor) -> dict:
+        trace = model.trace(x, 1, Seed(seed))
+        return {"elbo": trace.elbo, "rate": trace.rate, "distortion": trace.distortion}
+
+    def log_evidence(x: tf.Tensor, samples: tf.Tensor, seed: tf.Tensor) -> dict:
+        return {"log_evidence": _log_evidence(model, x, samples, Seed(seed))}
+
+    return {
+        "serving_default": Signature(reconstruct, {"x": x}),
+        "encode": Signature(encode, {"x": x}),
+        "decode": Signature(decode, {"z": z}),
+        "generate": Signature(generate, {"n": n, "seed": seed}),
+        "elbo": Signature(elbo, {"x": x, "seed": seed}),
+        "log_evidence": Signature(log_evidence, {"x": x, "samples": samples, "seed": seed}),
+    }
+
+
+def _refuse_foreign_samplers(model: AbstractVAE) -> None:
+    x = tf.zeros([1, *model.fits.event_shape], model.variable_dtype)
+    for names, distribution in (("elbo, log_evidence", model.encoder(x)), ("generate", model.prior())):
+        if not has_rule(distribution):
+            raise ExportError(
+                f"Expected a family that tfvae.random.draw can sample with builtin operators. Cannot offer {names}: "
+                f"{type(distribution).__name__} is sampled by TFP alone; register a rule with tfvae.random.draw."
+            )
+
+
+def _log_evidence(model: AbstractVAE, x: tf.Tensor, samples: tf.Tensor, seed: Seed) -> tf.Tensor:
+    """Return log 1/K sum_k w_k, [B], for K = max(samples, 1), in chunks of samples."""
+    samples, q = tf.maximum(samples, 1), model.encoder(x)
+
+    def chunk(done: tf.Tensor, peak: tf.Tensor, total: tf.Tensor) -> tuple:
+        log_w = model.trace_from(q, x, _CHUNK, seed._replace(sample=done)).log_weights  # [S, B]
+        drawn = tf.less(tf.range(_CHUNK)[:, None] + done, samples)
+        log_w = tf.where(drawn, log_w, tf.cast(-1e30, log_w.dtype))
+        higher = tf.maximum(peak, tf.reduce_max(log_w, 0))
+        return done + _CHUNK, higher, total * tf.exp(peak - higher) + tf.reduce_sum(tf.exp(log_w - higher), 0)
+
+    batch = tf.shape(x)[:1]
+    state = (tf.constant(0), tf.fill(batch, tf.cast(-1e30, x.dtype)), tf.fill(batch, tf.cast(0.0, x.dtype)))
+    _, peak, total = tf.while_loop(lambda done, *_: tf.less(done, samples), chunk, state)
+    return peak + tf.math.log(total) - tf.math.log(tf.cast(samples, x.dtype))

@@ -1,0 +1,169 @@
+"""Does an exported file give the Keras model's numbers?"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.errors import ExportError
+from tfvae.export.signatures import signatures
+from tfvae.models.base import AbstractVAE
+from tfvae.random import Seed, draw
+
+_STATEFUL = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "RANDOM_")
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The largest difference between an export and the Keras model, per format and signature.
+
+    A difference is max |a - b| / max(1, |b|) over every output and every tried input; infinite where one side is NaN.
+    """
+
+    differences: dict[str, dict[str, float]]
+    """Format to signature to largest difference."""
+
+    @property
+    def worst(self) -> float:
+        """The largest difference of all."""
+        return max(value for by_name in self.differences.values() for value in by_name.values())
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{kind:12} {name:16} {value:.1e}"
+            for kind, by_name in self.differences.items()
+            for name, value in by_name.items()
+        )
+
+
+def verify(
+    model: AbstractVAE,
+    *,
+    saved_model: str | Path | None = None,
+    tflite: str | Path | None = None,
+    x: np.ndarray | None = None,
+    seed: int = 0,
+) -> Parity:
+    """Run Keras, SavedModel and TFLite on the same inputs and return the largest difference of each signature.
+
+    Every signature is tried on several batch sizes, counts and seeds, a negative one among them.
+
+    Args:
+        model: the Keras model, the reference.
+        saved_model: folder of a SavedModel, if there is one to compare.
+        tflite: path of a TFLite file, if there is one to compare.
+        x: data to try, [B, *event]; draws from the model itself if not given.
+        seed: seed of the draws.
+
+    Returns:
+        A `Parity`.
+
+    Raises:
+        ValueError: if there is neither a SavedModel nor a TFLite file, or `x` is not fit for the model.
+        ExportError: if a file cannot be loaded or lacks a signature.
+
+    Example:
+        >>> import tempfile, tfvae
+        >>> model, folder = tfvae.zoo.vae((8, 8, 1), latent_dim=2, units=(16,)), tempfile.mkdtemp() + "/1"
+        >>> parity = tfvae.export.saved_model(model, folder)
+        >>> tfvae.export.verify(model, saved_model=folder).differences.keys()
+        dict_keys(['SavedModel'])
+    """
+    runners: dict[str, Callable] = {}
+    if saved_model is not None:
+        runners["SavedModel"] = _saved_model_runner(Path(saved_model))
+    if tflite is not None:
+        runners["TFLite"] = _tflite_runner(Path(tflite))
+    if not runners:
+        raise ValueError("Expected saved_model=, tflite= or both. Received: neither")
+    x = _draws(model, seed) if x is None else model.check.array(x).astype(model.variable_dtype)
+    differences: dict[str, dict[str, float]] = {kind: {} for kind in runners}
+    for name, signature in signatures(model).items():
+        for inputs in _inputs(name, model, x, seed):
+            expected = signature.function(**{key: tf.constant(value) for key, value in inputs.items()})
+            for kind, run in runners.items():
+                worst = max(_difference(run(name, inputs)[key], expected[key].numpy()) for key in expected)
+                differences[kind][name] = max(worst, differences[kind].get(name, 0.0))
+    return Parity(differences)
+
+
+def operators(path: str | Path) -> set[str]:
+    """Return the names of every operator in a TFLite file, in all its subgraphs; custom ones as "CUSTOM:name"."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    flat = schema.Model.GetRootAs(Path(path).read_bytes(), 0)
+    found = set()
+    for code in map(flat.OperatorCodes, range(flat.OperatorCodesLength())):
+        builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        custom = code.CustomCode()
+        found.add(names[builtin] if custom is None else f"CUSTOM:{custom.decode()}")
+    return found
+
+
+def is_builtin(operator: str) -> bool:
+    """Tell whether an operator is part of every TFLite runtime and keeps no state: no Flex, variable or generator."""
+    return not operator.startswith(("CUSTOM", *_STATEFUL))
+
+
+def _draws(model: AbstractVAE, seed: int) -> np.ndarray:
+    """Data on the likelihood's support: draws from the model."""
+    z = draw(model.prior(), 5, Seed(tf.constant([seed, 1])))
+    return model.decoder(z).sample(seed=[seed, 2]).numpy()
+
+
+def _inputs(name: str, model: AbstractVAE, x: np.ndarray, seed: int) -> Iterator[dict]:
+    seeds = [np.array(pair, np.int32) for pair in ((seed, 0), (-7, 2**31 - 1))]
+    batches = [x[:1], x]
+    if name in ("serving_default", "encode"):
+        yield from ({"x": batch} for batch in batches)
+    elif name == "decode":
+        yield from ({"z": model.encoder(batch).mean().numpy()} for batch in batches)
+    elif name == "generate":
+        yield from ({"n": np.int32(n), "seed": pair} for n, pair in zip((1, 7), seeds, strict=True))
+    elif name == "elbo":
+        yield from ({"x": batch, "seed": pair} for batch, pair in zip(batches, seeds, strict=True))
+    else:
+        yield from (
+            {"x": batch, "samples": np.int32(samples), "seed": pair}
+            for batch, samples, pair in zip(batches, (1, 40), seeds, strict=True)
+        )
+
+
+def _difference(got: np.ndarray, expected: np.ndarray) -> float:
+    if got.shape != expected.shape or not (np.isfinite(got).all() and np.isfinite(expected).all()):
+        return float("inf")
+    return float(np.max(np.abs(got - expected) / np.maximum(1.0, np.abs(expected)), initial=0.0))
+
+
+def _saved_model_runner(folder: Path) -> Callable:
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"Expected a SavedModel. Received: {folder}, which does not load: {error}") from error
+
+    def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if name not in loaded.signatures:
+            raise ExportError(f"Expected a signature {name!r}. Received: {sorted(loaded.signatures)} in {folder}")
+        outputs = loaded.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+        return {key: value.numpy() for key, value in outputs.items()}
+
+    return run
+
+
+def _tflite_runner(path: Path) -> Callable:
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+    except (OSError, ValueError) as error:
+        raise ExportError(f"Expected a TFLite file. Received: {path}, which does not load: {error}") from error
+
+    def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if name not in interpreter.get_signature_list():
+            raise ExportError(f"Expected a signature {name!r}. Received: {sorted(interpreter.get_signature_list())}")
+        return interpreter.get_signature_runner(name)(**inputs)
+
+    return run

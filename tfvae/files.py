@@ -1,0 +1,58 @@
+"""Files that appear whole or not at all: written under a temporary name beside their place, then renamed."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; what is written there takes its place when the block succeeds.
+
+    The temporary name keeps the target's ending, by which Keras and matplotlib know the format. A file is replaced
+    in one step; a folder that exists already is moved aside first, so that for an instant there is none.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".writing-{os.getpid()}-{target.name}")
+    _remove(temporary)
+    try:
+        yield temporary
+        if temporary.is_dir() and target.exists():
+            aside = target.with_name(f".replaced-{os.getpid()}-{target.name}")
+            _remove(aside)
+            target.rename(aside)
+            temporary.rename(target)
+            _remove(aside)
+        else:
+            os.replace(temporary, target)
+    finally:
+        _remove(temporary)
+
+
+def sweep(folder: str | Path) -> None:
+    """Remove what a killed process left behind under temporary names."""
+    for pattern in (".writing-*", ".replaced-*"):
+        for path in Path(folder).rglob(pattern):
+            _remove(path)
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write a text file in one step."""
+    with replacing(target) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+def write_json(target: str | Path, value: object) -> None:
+    """Write a JSON file in one step; NaN, which JSON lacks, is refused."""
+    write_text(target, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,56 @@
+"""What every head has in common: a linear layer to its parameters, and the distribution they name."""
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfvae import errors
+from tfvae.heads.support import Support
+from tfvae.networks.projection import Projection
+
+
+class Head(keras.layers.Layer):
+    """From features to a `tfd.Distribution` (abstract).
+
+        eta = W features + b,   p(x | eta)
+
+    A head names its `support` and `parameter_count` (parameters per element of the event), and implements
+    `distribution(parameters)`.
+
+    Args:
+        event_shape: shape of one draw, without batch axes; an int is the length of a vector.
+        **kwargs: `name` and `dtype`, as for any Keras layer; densities are computed in the variable dtype.
+
+    Raises:
+        ValueError: if `event_shape` holds anything but positive whole numbers.
+    """
+
+    support: Support
+    parameter_count: int
+
+    def __init__(
+        self,
+        event_shape: int | tuple[int, ...],
+        **kwargs: object,
+    ):
+        super().__init__(**kwargs)
+        self.event_shape = errors.event_shape("event_shape", event_shape)
+
+    def build(self, input_shape: tuple) -> None:
+        """Build the linear layer for features of shape [B, ...]."""
+        self.projection = Projection(self.event_shape, self.parameter_count, dtype=self.dtype_policy, name="projection")
+        self.projection.build(input_shape)
+
+    def parameters(self, features: tf.Tensor) -> tf.Tensor:
+        """Return eta of shape [B, *event_shape[:-1], parameter_count * event_shape[-1]] in full precision."""
+        return tf.cast(self.projection(features), self.variable_dtype)
+
+    def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
+        """Return p(x | eta) for eta with any number of leading axes."""
+        raise NotImplementedError
+
+    def call(self, features: tf.Tensor) -> tfd.Distribution:
+        return self.distribution(self.parameters(features))
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "event_shape": self.event_shape}

@@ -1,0 +1,202 @@
+"""What every VAE has in common: the package's only training step, and the methods a user calls."""
+
+import random
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfvae.errors import IncompatibleParts, number_in, positive_int
+from tfvae.heads.support import REAL
+from tfvae.models import checks, compatibility, summary
+from tfvae.objectives.base import Objective
+from tfvae.objectives.elbo import ELBO
+from tfvae.priors.base import Prior
+from tfvae.random import Seed, as_seed, draw
+from tfvae.trace import Trace
+
+
+class AbstractVAE(keras.Model):
+    """A model with latent variables, trained by maximising an objective (abstract).
+
+    A model says what is drawn in what order, in `trace` and `trace_from`; `VAE` documents the arguments.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        prior: Prior,
+        objective: Objective = ELBO(),
+        *,
+        seed: int | None = None,
+        **kwargs: object,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(objective, Objective):
+            raise IncompatibleParts(
+                f"Expected an objective from tfvae.objectives, such as objectives.ELBO(). Received: {objective=!r}"
+            )
+        self.fits = compatibility.check(encoder, decoder, prior)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.prior = prior
+        self.objective = objective
+        self.seed = random.randint(0, 2**31 - 1) if seed is None else int(number_in("seed", seed, 0, 2**31 - 1))  # noqa: S311
+        self.elbo_tracker = keras.metrics.Mean(name="elbo")
+        self.rate_tracker = keras.metrics.Mean(name="rate")
+        self.distortion_tracker = keras.metrics.Mean(name="distortion")
+        support = getattr(getattr(decoder, "head", None), "support", REAL)
+        self.check = checks.Checker(self.fits.event_shape, support)
+        self.built = True
+
+    # What is drawn -------------------------------------------------------------------------------------------------
+
+    def trace(
+        self, x: tf.Tensor, samples: tf.Tensor | int = 1, seed: int | tf.Tensor | Seed = 0, training: bool = False
+    ) -> Trace:
+        """Draw `samples` z for each x and return the draws with their log-densities."""
+        raise NotImplementedError
+
+    def trace_from(
+        self,
+        q: tfd.Distribution,
+        x: tf.Tensor,
+        samples: tf.Tensor | int = 1,
+        seed: int | tf.Tensor | Seed = 0,
+        training: bool = False,
+    ) -> Trace:
+        """Do as `trace` for a posterior that is known already, so that the encoder runs once for many samples."""
+        raise NotImplementedError
+
+    def rate(self, q: tfd.Distribution, p: tfd.Distribution, log_ratio: tf.Tensor) -> tf.Tensor:
+        """Return KL(q || p) of shape [B], exact or the mean of log q - log p, as decided when the model was made."""
+        return tfd.kl_divergence(q, p) if self.fits.exact_rate else tf.reduce_mean(log_ratio, 0)
+
+    # Training ------------------------------------------------------------------------------------------------------
+
+    def train_step(self, data: object) -> dict:
+        """Take one step up the objective's gradient; the noise is a function of the seed and the step alone."""
+        x, weight = self._unpack(data)
+        step = self.optimizer.iterations
+        seed = Seed(tf.stack([tf.constant(self.seed), tf.cast(step, tf.int32)]))
+        with tf.GradientTape() as tape:
+            trace = self.trace(x, self.objective.samples, seed, training=True)
+            loss = self._loss(trace, weight, step)
+            scaled = self.optimizer.scale_loss(loss)
+        weights = self.trainable_variables
+        self.optimizer.apply(tape.gradient(scaled, [w.value for w in weights]), weights)
+        return self._track(loss, trace, weight)
+
+    def test_step(self, data: object) -> dict:
+        """Measure one batch; the noise of an example is a function of the seed and its place in the data."""
+        x, weight = self._unpack(data)
+        seen = tf.cast(self._loss_tracker.count, tf.int32)
+        seed = Seed(tf.constant([self.seed, -1]), example=seen)  # no training step has the number -1
+        trace = self.trace(x, self.objective.samples, seed)
+        step = self.optimizer.iterations if self.optimizer is not None else tf.constant(0)
+        return self._track(self._loss(trace, weight, step), trace, weight)
+
+    def _unpack(self, data: object) -> tuple[tf.Tensor, tf.Tensor]:
+        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = tf.cast(x, self.variable_dtype)
+        x.set_shape([None, *self.fits.event_shape])
+        return x, tf.ones(tf.shape(x)[0], x.dtype) if weight is None else tf.cast(weight, x.dtype)
+
+    def _loss(self, trace: Trace, weight: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        return tf.add_n([-tf.reduce_mean(weight * self.objective.bound(trace, step)), *self.losses])
+
+    def _track(self, loss: tf.Tensor, trace: Trace, weight: tf.Tensor) -> dict:
+        self._loss_tracker.update_state(loss, sample_weight=tf.shape(weight)[0])
+        self.elbo_tracker.update_state(trace.elbo, weight)
+        self.rate_tracker.update_state(trace.rate, weight)
+        self.distortion_tracker.update_state(trace.distortion, weight)
+        return self.get_metrics_result()
+
+    def fit(self, x: object = None, *args: object, **options: object) -> keras.callbacks.History:
+        """Train as `keras.Model.fit` does, with the same arguments, on data that is checked first.
+
+        Raises:
+            ValueError: for data outside the likelihood's support, of another shape or dtype, or with NaN.
+        """
+        self._refuse_keras_losses()
+        if isinstance(x, tf.data.Dataset):
+            options.setdefault("shuffle", False)  # Keras would warn that it leaves the order to the data set
+        if options.get("validation_data") is not None:
+            options["validation_data"] = self.check(options["validation_data"])
+        return checks.clearly(super().fit, self.check(x), *args, **options)
+
+    def evaluate(self, x: object = None, *args: object, **options: object) -> dict | list:
+        """Measure `loss`, `elbo`, `rate` and `distortion` as `keras.Model.evaluate` does, on checked data.
+
+        Raises:
+            ValueError: as `fit` does.
+        """
+        self._refuse_keras_losses()
+        cached = options.get("_use_cached_eval_dataset", False)  # fit has checked its validation data already
+        return checks.clearly(super().evaluate, x if cached else self.check(x), *args, **options)
+
+    def predict(self, x: object, *args: object, **options: object) -> tf.Tensor:
+        """Return mean reconstructions as `keras.Model.predict` does; any finite x of the right shape is taken.
+
+        Raises:
+            ValueError: for x of another shape or dtype, or with NaN.
+        """
+        return checks.clearly(super().predict, checks.finite(self.fits.event_shape)(x), *args, **options)
+
+    def _refuse_keras_losses(self) -> None:
+        if self.compiled and (self._compile_loss is not None or self._compile_metrics is not None):
+            raise ValueError(
+                "Expected compile(optimizer) without loss and metrics: the objective is the loss, and loss, elbo, rate "
+                f"and distortion are reported. Received: loss={self._compile_loss}, metrics={self._compile_metrics}"
+            )
+
+    # Using ---------------------------------------------------------------------------------------------------------
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return self.decoder(self.encoder(x).mean()).mean()
+
+    def reconstruct(self, x: object) -> tf.Tensor:
+        """Return the mean of p(x | z) at the mean of q(z | x), of the shape of x: an array or a data set."""
+        return self.predict(x, verbose=0)
+
+    def embed(self, x: object) -> tf.Tensor:
+        """Return the mean of q(z | x), [B, D].
+
+        Raises:
+            ValueError: for x of another shape or dtype, or with NaN.
+        """
+        return self.encoder(tf.cast(checks.finite(self.fits.event_shape).array(x), self.variable_dtype)).mean()
+
+    def sample(self, n: int, seed: int | tuple[int, int] | tf.Tensor = 0) -> tf.Tensor:
+        """Return the means of p(x | z) at n draws z ~ p(z), [n, *event]; the exported `generate` gives the same.
+
+        Raises:
+            ValueError: if `n` is no positive whole number or `seed` is not one or two 32-bit integers.
+        """
+        return self.decoder(draw(self.prior(), positive_int("n", n), as_seed(seed))).mean()
+
+    def summary(self, *args: object, **options: object) -> None:
+        """Print Keras' summary and the composition: parts, distributions, shapes, how the rate is computed."""
+        super().summary(*args, **options)
+        say = options.get("print_fn")
+        (say if callable(say) else print)(summary.composition(self))
+
+    # Saving --------------------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: tuple | None = None) -> None:
+        """Do nothing: the parts were built when the model was made."""
+
+    def get_config(self) -> dict:
+        parts = {key: keras.saving.serialize_keras_object(getattr(self, key)) for key in _PARTS}
+        return {**super().get_config(), **parts, "seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "AbstractVAE":
+        parts = {
+            key: keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects) for key in _PARTS
+        }
+        return cls(**{**config, **parts})
+
+
+_PARTS = ("encoder", "decoder", "prior", "objective")

@@ -1,0 +1,123 @@
+"""Do the parts of a composition fit? Tried once, on one example, when a model is made."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfvae.errors import IncompatibleParts
+from tfvae.priors.base import Prior
+
+
+class Fit(NamedTuple):
+    """What the parts agree on."""
+
+    event_shape: tuple[int, ...]
+    latent_dim: int
+    exact_rate: bool
+    posterior: str
+    likelihood: str
+    prior: str
+
+
+def _distribution(role: str, value: object) -> tfd.Distribution:
+    if not isinstance(value, tfd.Distribution):
+        raise IncompatibleParts(
+            f"Expected the {role} to return a tfd.Distribution; give its network a head from tfvae.heads. "
+            f"Received: {role}(...)={type(value).__name__}"
+        )
+    return value
+
+
+def _call(role: str, part: keras.Model, inputs: tf.Tensor, given_by: str) -> tfd.Distribution:
+    try:
+        return _distribution(role, part(inputs))
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        if isinstance(error, IncompatibleParts):
+            raise
+        raise IncompatibleParts(
+            f"Expected the {role} to accept inputs of shape {list(inputs.shape)}, as {given_by} requires; change the "
+            f"network or the event shape. Received: {role}={part.name!r}, which says: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _check_posterior(q: tfd.Distribution, p: tfd.Distribution, encoder: keras.Model, prior: Prior) -> None:
+    if q.batch_shape != (1,) or q.event_shape != p.event_shape:
+        raise IncompatibleParts(
+            f"Expected the posterior to have the prior's event shape {list(p.event_shape)} and one distribution an "
+            f"example; give both the same latent_dim. Received: posterior {q.name} with event_shape="
+            f"{list(q.event_shape)}, batch_shape={list(q.batch_shape)}, prior {type(prior).__name__}"
+        )
+    if isinstance(q, (tfd.Deterministic, tfd.VectorDeterministic)):
+        raise IncompatibleParts(
+            "Expected a posterior with a density: a point mass has no rate, and its registered KL is only -log p(z). "
+            f"Use heads.DiagonalNormal. Received: posterior {q.name}, prior {type(prior).__name__}"
+        )
+    if q.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
+        raise IncompatibleParts(
+            f"Expected a reparameterised posterior, because the objective differentiates through its samples; use "
+            f"heads.DiagonalNormal. Received: posterior {q.name} ({q.reparameterization_type})"
+        )
+    head = getattr(encoder, "head", None)
+    if head is not None and head.support is not prior.support:
+        raise IncompatibleParts(
+            f"Expected posterior and prior on the same support. Received: posterior {type(head).__name__} on "
+            f"{head.support.description}, prior {type(prior).__name__} on {prior.support.description}"
+        )
+
+
+def _exact_rate(q: tfd.Distribution, p: tfd.Distribution) -> bool:
+    """Tell whether TFP has KL(q || p) in closed form."""
+    try:
+        tfd.kl_divergence(q, p)
+    except NotImplementedError:
+        return False
+    return True
+
+
+def check(encoder: keras.Model, decoder: keras.Model, prior: Prior) -> Fit:
+    """Build the parts by one call each, and check every pair.
+
+    Raises:
+        IncompatibleParts: naming both sides and what to use instead.
+    """
+    for role, part, kind in (("encoder", encoder, keras.Layer), ("decoder", decoder, keras.Layer)):
+        if not isinstance(part, kind):
+            raise IncompatibleParts(
+                f"Expected the {role} to be a tfvae.{role.capitalize()} or a keras.Model whose call returns a "
+                f"tfd.Distribution. Received: {role}={part!r}"
+            )
+    if not isinstance(prior, Prior):
+        raise IncompatibleParts(
+            f"Expected a prior from tfvae.priors, such as priors.StandardNormal(50). Received: prior={prior!r}"
+        )
+    p = _distribution("prior", prior())
+    if p.batch_shape.rank != 0 or p.event_shape.rank != 1:
+        raise IncompatibleParts(
+            f"Expected a prior over one vector. Received: prior {type(prior).__name__} with batch_shape="
+            f"{list(p.batch_shape)}, event_shape={list(p.event_shape)}"
+        )
+    given = f"prior {type(prior).__name__} with event shape {list(p.event_shape)}"
+    _call("decoder", decoder, tf.zeros([1, *p.event_shape], prior.variable_dtype), given)
+    px = _call("decoder", decoder, tf.zeros([2, 3, *p.event_shape], prior.variable_dtype), given)
+    if px.batch_shape != (2, 3) or not px.event_shape.rank:
+        raise IncompatibleParts(
+            "Expected the decoder to map z [S, B, D] to one distribution for each sample and example: batch shape "
+            "[S, B], all axes of x in the event. Use tfvae.Decoder, or tfd.Independent and leading sample axes in "
+            f"your own. Received: for S=2, B=3, likelihood {px.name} with batch_shape={list(px.batch_shape)}, "
+            f"event_shape={list(px.event_shape)}"
+        )
+    given = f"likelihood {px.name} with event shape {list(px.event_shape)}"
+    q = _call("encoder", encoder, tf.zeros([1, *px.event_shape], prior.variable_dtype), given)
+    _check_posterior(q, p, encoder, prior)
+    names = [_describe(part, d) for part, d in ((encoder, q), (decoder, px), (prior, p))]
+    return Fit(tuple(px.event_shape), p.event_shape[0], _exact_rate(q, p), *names)
+
+
+def _describe(part: keras.Layer, distribution: tfd.Distribution) -> str:
+    """Name the family of a distribution, and what is inside a wrapper."""
+    family = type(distribution).__name__.lstrip("_")
+    if isinstance(distribution, tfd.Independent):
+        family = f"Independent({type(distribution.distribution).__name__.lstrip('_')})"
+    return family

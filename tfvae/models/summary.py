@@ -1,0 +1,31 @@
+"""The composition of a model in words."""
+
+import math
+from typing import TYPE_CHECKING
+
+import keras
+
+if TYPE_CHECKING:
+    from tfvae.models.base import AbstractVAE
+
+
+def composition(model: "AbstractVAE") -> str:
+    """Return a table of the parts, their distributions and event shapes, and whether the rate is exact."""
+    fits = model.fits
+    latent, event = f"[{fits.latent_dim}]", str(list(fits.event_shape))
+    rows = [
+        ("part", "distribution", "event shape", "weights"),
+        ("encoder  q(z | x)", fits.posterior, latent, _weights(model.encoder)),
+        ("decoder  p(x | z)", fits.likelihood, event, _weights(model.decoder)),
+        ("prior    p(z)", f"{type(model.prior).__name__}: {fits.prior}", latent, _weights(model.prior)),
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    exact = "exact (closed form)" if fits.exact_rate else "Monte Carlo estimate (no closed form is registered)"
+    lines.append(f"objective: {type(model.objective).__name__}, {model.objective.samples} sample(s) an example")
+    lines.append(f"rate KL(q(z | x) || p(z)): {exact}")
+    return "\n".join(lines)
+
+
+def _weights(part: keras.Layer) -> str:
+    return f"{sum(math.prod(weight.shape) for weight in part.trainable_weights):,}"

@@ -1,0 +1,64 @@
+"""The variational auto-encoder with one latent vector."""
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfvae.models.base import AbstractVAE
+from tfvae.random import Seed, as_seed, draw
+from tfvae.trace import Trace
+
+
+@keras.saving.register_keras_serializable(package="tfvae")
+class VAE(AbstractVAE):
+    """A variational auto-encoder: three conditional distributions and an objective.
+
+        z ~ q(z | x),   log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || p(z))
+
+    The model is built when it is made: the event shape of the decoder is the shape of x. `fit` maximises the
+    objective and, like `evaluate`, reports `loss`, `elbo`, `rate` and `distortion` in nats per example; labels that
+    come with the data are ignored. Calling the model gives the mean reconstruction, a tensor.
+
+    Args:
+        encoder: q(z | x), an `Encoder` or any Keras model whose call returns a `tfd.Distribution`.
+        decoder: p(x | z), a `Decoder` or any such model that takes z with leading sample axes.
+        prior: p(z), called with nothing.
+        objective: what is maximised; the ELBO if not given.
+        seed: seed of the noise in training; drawn from Python's generator, which `keras.utils.set_random_seed`
+            sets, if not given.
+        **kwargs: `name` and `dtype`, as for any Keras model.
+
+    Raises:
+        IncompatibleParts: if two parts do not fit, e.g. a posterior and a prior of different lengths.
+
+    Reference: D. Kingma and M. Welling, "Auto-Encoding Variational Bayes", 2014, Eq. (3),
+    https://arxiv.org/abs/1312.6114.
+
+    Example:
+        >>> import tfvae
+        >>> from tfvae import heads, networks, priors
+        >>> encoder = tfvae.Encoder(networks.mlp(32), heads.DiagonalNormal(2))
+        >>> decoder = tfvae.Decoder(networks.mlp(32), heads.Bernoulli((8, 8, 1)))
+        >>> model = tfvae.VAE(encoder, decoder, priors.StandardNormal(2))
+        >>> model.sample(3, seed=0).shape
+        TensorShape([3, 8, 8, 1])
+    """
+
+    def trace(
+        self, x: tf.Tensor, samples: tf.Tensor | int = 1, seed: int | tf.Tensor | Seed = 0, training: bool = False
+    ) -> Trace:
+        return self.trace_from(self.encoder(x, training=training), x, samples, seed, training)
+
+    def trace_from(
+        self,
+        q: tfd.Distribution,
+        x: tf.Tensor,
+        samples: tf.Tensor | int = 1,
+        seed: int | tf.Tensor | Seed = 0,
+        training: bool = False,
+    ) -> Trace:
+        p = self.prior()
+        z = draw(q, samples, as_seed(seed))  # [S, B, D]
+        px = self.decoder(z, training=training)
+        log_px, log_pz, log_qz = px.log_prob(x), p.log_prob(z), q.log_prob(z)  # [S, B]
+        return Trace(x, z, q, p, px, log_px, log_pz, log_qz, self.rate(q, p, log_qz - log_pz))

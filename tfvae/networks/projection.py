@@ -1,0 +1,49 @@
+"""The linear layer between a network's features and a head's parameters."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="tfvae")
+class Projection(keras.layers.Layer):
+    """A linear map from features [B, ...] to [B, *event_shape[:-1], count * event_shape[-1]].
+
+    Features that already lie on the event's grid are mapped pointwise (a 1x1 convolution); others are flattened
+    and mapped densely.
+
+    Args:
+        event_shape: shape of one event.
+        count: how many parameters each element of the event has.
+        **kwargs: `name` and `dtype`, as for any Keras layer.
+    """
+
+    def __init__(
+        self,
+        event_shape: tuple[int, ...],
+        count: int,
+        **kwargs: object,
+    ):
+        super().__init__(**kwargs)
+        self.event_shape = tuple(event_shape)
+        self.count = count
+
+    def build(self, input_shape: tuple) -> None:
+        """Choose the pointwise or the dense map from the shape of the features."""
+        grid = self.event_shape[:-1]
+        self.pointwise = bool(grid) and tuple(input_shape[1:-1]) == grid
+        width = self.event_shape[-1] if self.pointwise else math.prod(self.event_shape)
+        inputs = input_shape[-1] if self.pointwise else math.prod(input_shape[1:])
+        self.linear = keras.layers.Dense(width * self.count, dtype=self.dtype_policy, name="linear")
+        self.linear.build((None, inputs))
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        if self.pointwise:
+            return self.linear(features)
+        flat = tf.reshape(features, [-1, math.prod(features.shape[1:])])
+        outputs = self.linear(flat)
+        return tf.reshape(outputs, [-1, *self.event_shape[:-1], self.event_shape[-1] * self.count])
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "event_shape": self.event_shape, "count": self.count}

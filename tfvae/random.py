@@ -1,0 +1,127 @@
+"""Noise as a function of a seed and a place: the same in Keras, a SavedModel and a TFLite file.
+
+Every number is a hash of (seed, sample index, example index, coordinate), so that a draw does not depend on how
+many samples or examples are drawn together, a resumed run meets the noise of the uninterrupted one, and no
+generator state has to be saved. Only operators that TFLite has built in are used: 32-bit integers that wrap, and
+no AND (which does not convert), hence the remainder that turns an arithmetic shift into a logical one.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+_GOLDEN = 0x9E3779B9  # 2^32 / golden ratio: consecutive counters land far apart
+_STREAM = 0x85EBCA6B
+_SECOND = 0xC2B2AE35
+
+
+class Seed(NamedTuple):
+    """Where in the noise to begin: two words, the index of the first sample and of the first example."""
+
+    words: tf.Tensor  # int32 [2]
+    sample: tf.Tensor | int = 0
+    example: tf.Tensor | int = 0
+
+
+def as_seed(seed: "int | Sequence[int] | tf.Tensor | Seed") -> Seed:
+    """Turn an int, a pair of int32 or a Seed into a Seed; an int `s` means the pair (s, 0).
+
+    Raises:
+        ValueError: if a word does not fit in 32 bits with sign, or there are not two.
+    """
+    if isinstance(seed, Seed):
+        return seed
+    if isinstance(seed, tf.Tensor):
+        if seed.shape != (2,) or seed.dtype != tf.int32:
+            raise ValueError(f"Expected an int32 seed of shape [2]. Received: seed={seed}")
+        return Seed(seed)
+    words = [seed, 0] if isinstance(seed, (int, np.integer)) else list(seed)
+    whole = all(isinstance(word, (int, np.integer)) and not isinstance(word, bool) for word in words)
+    if len(words) != 2 or not whole or not all(-(2**31) <= word < 2**31 for word in words):
+        raise ValueError(f"Expected seed to be one or two whole numbers in [-2^31, 2^31). Received: seed={seed!r}")
+    return Seed(tf.constant([int(word) for word in words], tf.int32))
+
+
+def _word(value: int) -> tf.Tensor:
+    """The int32 with the bits of an unsigned 32-bit constant."""
+    return tf.constant(np.array(value % 2**32, np.uint32).view(np.int32), tf.int32)
+
+
+def _shift_right(x: tf.Tensor, places: int) -> tf.Tensor:
+    return tf.math.floormod(tf.bitwise.right_shift(x, _word(places)), _word(2 ** (32 - places)))
+
+
+def _mix(x: tf.Tensor) -> tf.Tensor:
+    """Hash 32 bits to 32 bits, one to one: two multiply-xorshift rounds.
+
+    The constants are "lowbias32", found by search for low avalanche bias: C. Wellons, "Prospecting for Hash
+    Functions", 2018, https://nullprogram.com/blog/2018/07/31/.
+    """
+    x = tf.bitwise.bitwise_xor(x, _shift_right(x, 16)) * _word(0x7FEB352D)
+    x = tf.bitwise.bitwise_xor(x, _shift_right(x, 15)) * _word(0x846CA68B)
+    return tf.bitwise.bitwise_xor(x, _shift_right(x, 16))
+
+
+def _bits(
+    samples: tf.Tensor | int, size: tf.Tensor | int, first: tf.Tensor | int, seed: Seed, stream: int
+) -> tf.Tensor:
+    """Return 32 random bits for each of `samples` rows and the coordinates first .. first + size - 1."""
+    low, high = seed.words[0], seed.words[1]
+    key = _mix(_mix(low + _word(_GOLDEN)) + high + _word(_STREAM * (stream + 1)))
+    row = seed.sample + tf.range(samples)
+    # Two keys a row, 64 bits: with one, rows whose keys differ by a small multiple would be shifted copies.
+    one = _mix(_mix(row * _word(_GOLDEN) + key) + high)[:, None]  # [S, 1]
+    two = _mix(_mix(row * _word(_SECOND) + key + _word(1)) + low)[:, None]  # [S, 1]
+    column = (first + tf.range(size))[None, :] * _word(_GOLDEN)  # [1, n]
+    return _mix(tf.bitwise.bitwise_xor(_mix(column + one), two))  # [S, n]
+
+
+def uniform(samples: tf.Tensor | int, shape: Sequence, seed: Seed, stream: int = 0) -> tf.Tensor:
+    """Draw float32 numbers uniform on (0, 1], 24 bits each, of shape [samples, *shape].
+
+    `shape` begins with the number of examples; the seed's `example` says which one is the first.
+    """
+    rest = tf.reduce_prod(tf.stack(list(shape[1:]))) if len(shape) > 1 else tf.constant(1)
+    bits = _bits(samples, shape[0] * rest, seed.example * rest, seed, stream)
+    unit = (tf.cast(_shift_right(bits, 8), tf.float32) + 0.5) * 2.0**-24
+    return tf.reshape(unit, tf.stack([samples, *shape]))
+
+
+def normal(samples: tf.Tensor | int, shape: Sequence, seed: Seed) -> tf.Tensor:
+    """Draw float32 standard normal numbers of shape [samples, *shape]: sqrt(-2 log u) cos(2 pi v).
+
+    Reference: G. Box and M. Muller, "A note on the generation of random normal deviates", 1958, Eq. (1).
+    """
+    u, v = uniform(samples, shape, seed, 0), uniform(samples, shape, seed, 1)
+    return tf.sqrt(-2.0 * tf.math.log(u)) * tf.cos(2.0 * math.pi * v)
+
+
+@singledispatch
+def draw(distribution: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
+    """Draw z of shape [samples, *batch_shape, *event_shape]: z_s depends on the seed and s alone.
+
+    A family without a rule of its own is sampled by TFP's stateless sampler: reproducible in Keras, but not in an
+    exported file, so the exporter refuses it (see `has_rule`).
+    """
+    words = tf.stack([seed.words[0] + _mix(tf.convert_to_tensor(seed.sample)), seed.words[1] + seed.example])
+    return distribution.sample(samples, seed=words)
+
+
+@draw.register(tfd.MultivariateNormalDiag)
+def _draw_diagonal_normal(distribution: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
+    loc, scale = distribution.mean(), distribution.stddev()  # [*B, D]
+    sizes = tf.unstack(tf.shape(loc)) if loc.shape.rank > 1 else [1, tf.shape(loc)[0]]
+    noise = tf.reshape(normal(samples, sizes, seed), tf.concat([[samples], tf.shape(loc)], 0))
+    z = loc + scale * tf.cast(noise, loc.dtype)  # [S, *B, D]
+    z.set_shape([samples if isinstance(samples, int) else None, *loc.shape])
+    return z
+
+
+def has_rule(distribution: tfd.Distribution) -> bool:
+    """Tell whether `draw` gives the same numbers in every exported format."""
+    return draw.dispatch(type(distribution)) is not draw.dispatch(object)

@@ -1,0 +1,136 @@
+"""What a run needs to know, with a default for everything, checked before any work starts."""
+
+import difflib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tfvae import data, heads, zoo
+from tfvae.data import DynamicBinarization, NoBinarization, Splits, StaticBinarization
+from tfvae.errors import number_in, positive_int
+from tfvae.models.base import AbstractVAE
+
+BINARIZATIONS = {"none": NoBinarization, "static": StaticBinarization, "dynamic": DynamicBinarization}
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What suits a data set: enough to train well in the time that a first run may take."""
+
+    latent_dim: int = 32
+    units: tuple[int, ...] = (512, 256)
+    epochs: int = 30
+    batch_size: int = 128
+
+
+DEFAULTS = {
+    "digits": Defaults(latent_dim=8, units=(256,), epochs=100, batch_size=64),
+    "mnist": Defaults(latent_dim=50, epochs=60),
+    "binarized_mnist": Defaults(latent_dim=50, epochs=30),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of one run; `choose` fills in what suits the data."""
+
+    model: str
+    data: str
+    binarization: str | None
+    latent_dim: int
+    units: tuple[int, ...]
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    samples: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Check every option."""
+        _known("model", self.model, zoo.__all__)
+        _known("data", self.data, data.names())
+        if self.binarization is not None:
+            _known("binarization", self.binarization, BINARIZATIONS)
+        for name in ("latent_dim", "epochs", "batch_size", "samples"):
+            positive_int(name, getattr(self, name))
+        if not self.units:
+            raise ValueError("Expected at least one width, such as units=(512, 256). Received: units=()")
+        for width in self.units:
+            positive_int("every width in units", width)
+        number_in("learning_rate", self.learning_rate, 1e-8, 1.0)
+        number_in("seed", self.seed, 0, 2**31 - 1)
+
+    @classmethod
+    def choose(
+        cls,
+        model: str = "vae",
+        data: str = "digits",
+        binarization: str | None = None,
+        latent_dim: int | None = None,
+        units: tuple[int, ...] | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float = 1e-3,
+        samples: int = 500,
+        seed: int = 0,
+    ) -> "Options":
+        """Return options with the data set's default for each one that is None.
+
+        Raises:
+            ValueError: naming the option, what was received and what is possible.
+        """
+        suits = DEFAULTS.get(data, Defaults())
+        return cls(
+            model=model,
+            data=data,
+            binarization=binarization,
+            latent_dim=suits.latent_dim if latent_dim is None else latent_dim,
+            units=suits.units if units is None else units,
+            epochs=suits.epochs if epochs is None else epochs,
+            batch_size=suits.batch_size if batch_size is None else batch_size,
+            learning_rate=learning_rate,
+            samples=samples,
+            seed=seed,
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "Options":
+        """Read the options of a run from its run.json.
+
+        Raises:
+            ValueError: if the file does not hold the options of a run.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))["options"]
+            return cls(**{**values, "units": tuple(values["units"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"Expected the options of a run in {path}. It says: {error}") from error
+
+    def load_data(self, data_dir: str | None = None) -> Splits:
+        """Load the data set.
+
+        Raises:
+            DatasetNotAvailable: if the set is not there and cannot be downloaded.
+        """
+        chosen = BINARIZATIONS[self.binarization]() if self.binarization else None
+        return data.load(self.data, batch_size=self.batch_size, binarization=chosen, seed=self.seed, data_dir=data_dir)
+
+    def build(self, splits: Splits) -> AbstractVAE:
+        """Return the untrained model: Bernoulli likelihood for binary data, else a normal one with a learned scale."""
+        binary = self.data == "binarized_mnist" or not isinstance(splits.binarization, NoBinarization)
+        likelihood = heads.Bernoulli(splits.shape) if binary else heads.Normal(splits.shape, heads.SharedScale(0.5))
+        make = getattr(zoo, self.model)
+        return make(splits.shape, self.latent_dim, units=self.units, likelihood=likelihood, seed=self.seed)
+
+    def as_json(self) -> dict:
+        """Return the options as JSON holds them."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+def _known(name: str, value: str, names: Iterable[str]) -> None:
+    if value in names:
+        return
+    close = difflib.get_close_matches(str(value), list(names), n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(f"Expected {name} to be one of {', '.join(names)}.{hint} Received: {name}={value!r}")

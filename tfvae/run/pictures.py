@@ -1,0 +1,99 @@
+"""Pictures of a trained model: reconstructions beside their inputs, samples, the latent map."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import norm
+from sklearn.decomposition import PCA
+
+from tfvae.data import Splits
+from tfvae.files import replacing
+from tfvae.models.base import AbstractVAE
+
+_SHOWN = 5000  # points on the latent map
+
+
+def draw_all(model: AbstractVAE, splits: Splits, folder: str | Path) -> None:
+    """Draw reconstructions.png, samples.png and latent.png into a folder.
+
+    Raises:
+        ValueError: if the examples are no images [height, width] or [height, width, 1 or 3].
+    """
+    x, labels = splits.array("test"), splits.labels["test"]
+    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (1, 3)):
+        raise ValueError(f"Expected images [height, width] or [height, width, 1 or 3]. Received: shape={splits.shape}")
+    _save(reconstructions(model, x), Path(folder, "reconstructions.png"))
+    _save(samples(model), Path(folder, "samples.png"))
+    latent = manifold(model) if model.fits.latent_dim == 2 else scatter(model, x[:_SHOWN], labels)
+    _save(latent, Path(folder, "latent.png"))
+
+
+def reconstructions(model: AbstractVAE, x: np.ndarray, columns: int = 10, rows: int = 4) -> Figure:
+    """Draw inputs spread over x, each with its mean reconstruction below it."""
+    chosen = x[np.linspace(0, len(x) - 1, columns * rows).astype(int)]
+    means = model.reconstruct(chosen)
+    pairs = np.stack([chosen.reshape(rows, columns, *x.shape[1:]), means.reshape(rows, columns, *x.shape[1:])], 1)
+    title = "inputs (upper row of each pair) and reconstructions E[x | z] (lower)"
+    return _grid(pairs.reshape(2 * rows, columns, *x.shape[1:]), title)
+
+
+def samples(model: AbstractVAE, size: int = 10) -> Figure:
+    """Draw E[x | z] for z drawn from the prior with seed 0."""
+    means = model.sample(size * size, seed=0).numpy()
+    return _grid(means.reshape(size, size, *means.shape[1:]), "samples: E[x | z] for z ~ p(z), seed 0")
+
+
+def manifold(model: AbstractVAE, size: int = 20) -> Figure:
+    """Draw E[x | z] on a grid of z = (z_1, z_2), equally spaced in prior probability."""
+    line = norm.ppf((np.arange(size) + 0.5) / size)
+    z = np.stack(np.meshgrid(line, line[::-1]), -1).reshape(-1, 2).astype(model.variable_dtype)
+    means = model.decoder(z).mean().numpy()
+    return _grid(
+        means.reshape(size, size, *means.shape[1:]),
+        "latent map: E[x | z], z_1 to the right, z_2 upwards, equal steps of prior probability",
+    )
+
+
+def scatter(model: AbstractVAE, x: np.ndarray, labels: np.ndarray | None) -> Figure:
+    """Draw the posterior means of x on their first two principal components (or along the only latent axis)."""
+    means = model.embed(x).numpy()
+    if means.shape[1] == 1:
+        points, axes = np.concatenate([means, np.zeros_like(means)], 1), ["z", ""]
+    else:
+        pca = PCA(2).fit(means)
+        points = pca.transform(means)
+        axes = [
+            f"component {i} ({share:.0%} of the variance)" for i, share in enumerate(pca.explained_variance_ratio_, 1)
+        ]
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    axis = figure.add_subplot()
+    colours = None if labels is None else labels[: len(x)]
+    marks = axis.scatter(points[:, 0], points[:, 1], c=colours, s=5, cmap="tab10", linewidths=0)
+    if colours is not None and len(np.unique(colours)) <= 10:
+        axis.legend(*marks.legend_elements(), title="label", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axis.set(xlabel=axes[0], ylabel=axes[1], title="latent map: posterior means of test examples")
+    return figure
+
+
+def _grid(images: np.ndarray, title: str) -> Figure:
+    """Draw images [rows, columns, height, width(, channels)] side by side on one canvas."""
+    if images.ndim == 4:
+        images = images[..., None]
+    rows, columns, height, width, channels = images.shape
+    padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)), constant_values=0.5)
+    canvas = padded.transpose(0, 2, 1, 3, 4).reshape(rows * (height + 2), columns * (width + 2), channels)
+    size = 0.6 * columns, 0.6 * rows * height / width + 0.4
+    figure = Figure(figsize=size, layout="constrained")
+    axis = figure.add_subplot()
+    shown = np.clip(canvas[..., 0] if channels == 1 else canvas, 0, 1)
+    axis.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.set_axis_off()
+    axis.set_title(title, fontsize=9)
+    return figure
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as temporary, matplotlib.rc_context({"font.family": "DejaVu Sans"}):
+        figure.savefig(temporary, dpi=150)
