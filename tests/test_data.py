@@ -135,6 +135,7 @@ def test_dynamic_draws_are_bernoulli_and_independent_between_epochs(seed):
     p, n, epochs = np.linspace(0.2, 0.8, 12).reshape(4, 3, 1), 40, 60
     same = np.repeat(p[None], n, axis=0)
     splits = data.from_arrays(same, same, same, binarization=data.DynamicBinarization(seed), batch_size=20)
+    assert not np.array_equal(splits.array("validation"), splits.array("test"))
     x = values(splits.train_from(0).take(2 * epochs)).reshape(epochs, n, *p.shape)
     z = (x.mean(0) - p) / np.sqrt(p * (1 - p) / epochs)  # of each pixel at each place over epochs
     assert np.abs(z).max() < 6.0
@@ -461,6 +462,7 @@ def test_bad_input_is_refused_in_words(case, tmp_path):
 
 def test_a_file_that_is_no_image_is_named(tmp_path):
     (tmp_path / "good.png").write_bytes(tf.io.encode_png(np.zeros((4, 4, 3), np.uint8)).numpy())
+    shutil.copy(tmp_path / "good.png", tmp_path / "worth_reading_too.png")
     (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     with pytest.raises(ValueError, match=r"Received: file='.*torn.jpg'. Remove") as caught:
         data.from_directory(tmp_path, size=(8, 8))

@@ -1,7 +1,6 @@
 """The command line: `tfvae train`, `evaluate`, `export` and `zoo`. Strings become objects here and in run/options."""
 
 import os
-import shutil
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -14,6 +13,7 @@ from tfvae.errors import ExportError
 from tfvae.models.base import AbstractVAE
 from tfvae.run import Options, card, train
 from tfvae.run.options import BINARIZATIONS
+from tfvae.run.training import load_model
 
 app = typer.Typer(help="Variational auto-encoders: train, measure in nats, export.", no_args_is_help=True,
                   pretty_exceptions_enable=False)  # fmt: skip
@@ -33,6 +33,7 @@ def train_command(
     units: Annotated[str | None, typer.Option(help=f"Widths of the layers, e.g. 512,256; {_DEFAULT}.")] = None,
     epochs: Annotated[int | None, typer.Option(help=f"Passes over the data; {_DEFAULT}.")] = None,
     batch_size: Annotated[int | None, typer.Option(help=f"Examples in a step; {_DEFAULT}.")] = None,
+    warm_up: Annotated[int | None, typer.Option(help=f"Epochs over which the rate's weight rises; {_DEFAULT}.")] = None,
     learning_rate: Annotated[float, typer.Option(help="Adam's first rate; decays to 0 by a cosine.")] = 1e-3,
     samples: Annotated[int, typer.Option(help="Importance samples for the evidence.")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of weights, noise and order of the data.")] = 0,
@@ -43,16 +44,15 @@ def train_command(
     """Train a model, measure it, export it and draw it, into one folder. Run again, it goes on where it stopped."""
     try:
         options = Options.choose(
-            model, data, binarization, latent_dim, _widths(units), epochs, batch_size, learning_rate, samples, seed
+            model, data, binarization, latent_dim, _widths(units), epochs, batch_size, warm_up,
+            learning_rate, samples, seed,
         )  # fmt: skip
     except ValueError as error:
         _usage(error)
     folder = out or Path("runs", f"{model}-{data}-{seed}")
-    if overwrite and (folder / "run.json").exists():
-        shutil.rmtree(folder)
     keras.utils.set_random_seed(options.seed)
     try:
-        result = train(options, folder, data_dir=data_dir, verbose=_verbosity())
+        result = train(options, folder, data_dir=data_dir, overwrite=overwrite, verbose=_verbosity())
     except KeyboardInterrupt:
         _interrupted(folder)
     except (ValueError, OSError, DatasetNotAvailable, ExportError) as error:
@@ -128,14 +128,7 @@ def _load_model(path: Path) -> AbstractVAE:
     file = path / "model.keras" if path.is_dir() else path
     if not file.is_file():
         raise ValueError(f"Expected a run's folder with model.keras, or a .keras file. Received: {path}")
-    try:
-        model = keras.models.load_model(file)
-    except Exception as error:  # a damaged file ends in whatever zipfile, h5py or json raises
-        raise ValueError(f"Expected a .keras file of a tfvae model. Received: {file}, which does not load: "
-                         f"{str(error).splitlines()[0]}") from error  # fmt: skip
-    if not isinstance(model, AbstractVAE):
-        raise ValueError(f"Expected a tfvae model. Received: {file}, which holds a {type(model).__name__}")
-    return model
+    return load_model(file)
 
 
 def _verbosity() -> int:

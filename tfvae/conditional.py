@@ -24,6 +24,8 @@ class Conditional(keras.Model):
         TypeError: if `network` is no Keras layer or `head` is no Head.
     """
 
+    event_rank: int | None = None  # axes of the parents' event; None: all but the first axis of what is first seen
+
     def __init__(
         self,
         network: keras.Layer,
@@ -46,7 +48,8 @@ class Conditional(keras.Model):
 
     def build(self, input_shape: tuple) -> None:
         """Build network and head for parents of shape [B, *event]: one batch axis."""
-        input_shape = (None, *input_shape[1:])  # a network built for one batch size would refuse others
+        event = input_shape[1:] if self.event_rank is None else input_shape[-self.event_rank :]
+        input_shape = (None, *event)  # a network built for one batch size would refuse others
         self._parents_rank = len(input_shape)
         if not self.network.built:
             self.network.build(input_shape)
@@ -110,7 +113,8 @@ class Decoder(Conditional):
     Example:
         >>> import numpy as np, tfvae
         >>> decoder = tfvae.Decoder(tfvae.networks.mlp(16), tfvae.heads.Bernoulli((8, 8, 1)))
-        >>> decoder.build((None, 2))
         >>> decoder(np.zeros([5, 3, 2], "float32")).batch_shape
         TensorShape([5, 3])
     """
+
+    event_rank = 1

@@ -20,12 +20,19 @@ def positive_int(name: str, value: object) -> int:
     return int(value)
 
 
-def number_in(name: str, value: float, low: float, high: float = math.inf) -> float:
-    """Return `value` as a float, or raise ValueError when it is not a finite number in [low, high]."""
+def whole_number_in(name: str, value: object, low: int, high: int) -> int:
+    """Return `value` as an int, or raise ValueError when it is no whole number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= int(value) <= high:
+        raise ValueError(f"Expected {name} to be a whole number from {low} to {high}. Received: {name}={value!r}")
+    return int(value)
+
+
+def number_in(name: str, value: float, low: float, high: float = math.inf, advice: str = "") -> float:
+    """Return `value` as a float, or raise ValueError, with the advice, when it is no finite number in [low, high]."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not real or not math.isfinite(value) or not low <= value <= high:
         bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-        raise ValueError(f"Expected {name} to be a finite number {bounds}. Received: {name}={value!r}")
+        raise ValueError(f"Expected {name} to be a finite number {bounds}{advice}. Received: {name}={value!r}")
     return float(value)
 
 

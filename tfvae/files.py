@@ -13,9 +13,11 @@ def replacing(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; what is written there takes its place when the block succeeds.
 
     The temporary name keeps the target's ending, by which Keras and matplotlib know the format. A file is replaced
-    in one step; a folder that exists already is moved aside first, so that for an instant there is none.
+    in one step; a folder that exists already is moved aside first, so that for an instant there is none. Folders that
+    were made on the way to the target go again when the block fails.
     """
     target = Path(target)
+    made = [parent for parent in target.parents if not parent.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".writing-{os.getpid()}-{target.name}")
     _remove(temporary)
@@ -31,6 +33,9 @@ def replacing(target: str | Path) -> Iterator[Path]:
             os.replace(temporary, target)
     finally:
         _remove(temporary)
+        for parent in made:
+            if not any(parent.iterdir()):
+                parent.rmdir()
 
 
 def sweep(folder: str | Path) -> None:

@@ -40,7 +40,10 @@ def as_seed(seed: "int | Sequence[int] | tf.Tensor | Seed") -> Seed:
         if seed.shape != (2,) or seed.dtype != tf.int32:
             raise ValueError(f"Expected an int32 seed of shape [2]. Received: seed={seed}")
         return Seed(seed)
-    words = [seed, 0] if isinstance(seed, (int, np.integer)) else list(seed)
+    if isinstance(seed, (int, np.integer)):
+        words = [seed, 0]
+    else:
+        words = list(np.atleast_1d(seed)) if isinstance(seed, (Sequence, np.ndarray)) else []
     whole = all(isinstance(word, (int, np.integer)) and not isinstance(word, bool) for word in words)
     if len(words) != 2 or not whole or not all(-(2**31) <= word < 2**31 for word in words):
         raise ValueError(f"Expected seed to be one or two whole numbers in [-2^31, 2^31). Received: seed={seed!r}")

@@ -1,7 +1,6 @@
 """A folder of image files as splits."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +14,37 @@ from tfvae.data.splits import Splits
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
 
-def _decoded(file: Path, size: tuple[int, int], channels: int) -> np.ndarray:
-    """Return one image as uint8 [h, w, channels]."""
-    try:
-        image = tf.io.decode_image(tf.io.read_file(str(file)), expand_animations=False)  # [h, w, 1 to 4]
-    except tf.errors.OpError:
-        # TensorFlow's own message is a page about kernels and never names the file.
-        raise ValueError(
-            f"every {', '.join(SUFFIXES)} file of the folder must be an image that TensorFlow decodes. "
-            f"Received: file={str(file)!r}. Remove that file or save it again as PNG."
-        ) from None
+def _decoded(file: tf.Tensor, size: tuple[int, int], channels: int) -> tf.Tensor:
+    """Return the image of a path as uint8 [h, w, channels]."""
+    image = tf.io.decode_image(tf.io.read_file(file), expand_animations=False)  # [h, w, 1 to 4]
     # Two and four channels are grey and colour with an alpha channel, which is dropped.
-    image = image[..., :3] if image.shape[-1] >= 3 else tf.repeat(image[..., :1], 3, axis=-1)
+    is_colour = tf.shape(image)[-1] >= 3
+    image = tf.cond(is_colour, lambda: image[..., :3], lambda: tf.repeat(image[..., :1], 3, axis=-1))
+    image = tf.ensure_shape(image, (None, None, 3))
     if channels == 1:
         image = tf.image.rgb_to_grayscale(image)
-    if tuple(image.shape[:2]) != size:
-        image = tf.round(tf.image.resize(image, size, antialias=True))
-    return tf.saturate_cast(image, tf.uint8).numpy()
+    return tf.saturate_cast(tf.round(tf.image.resize(image, size, antialias=True)), tf.uint8)
+
+
+def _images(files: list[Path], size: tuple[int, int], channels: int) -> np.ndarray:
+    """Return all images as uint8 [n, h, w, channels]."""
+    # Parallel inside tf.data: calling TensorFlow from several Python threads crashed the interpreter now and then.
+    data = tf.data.Dataset.from_tensor_slices([str(file) for file in files]).map(
+        lambda file: _decoded(file, size, channels), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+    images = np.empty((len(files), *size, channels), np.uint8)
+    done = 0
+    try:
+        for image in data:
+            images[done] = image.numpy()
+            done += 1
+    except tf.errors.OpError:
+        # TensorFlow's own message is a page about kernels and never names the file; images come in order, so we know.
+        raise ValueError(
+            f"every {', '.join(SUFFIXES)} file of the folder must be an image that TensorFlow decodes. "
+            f"Received: file={str(files[done])!r}. Remove that file or save it again as PNG."
+        ) from None
+    return images
 
 
 def _image_files(folder: str | os.PathLike[str]) -> list[Path]:
@@ -93,7 +106,6 @@ def from_directory(
     _checks.seed(seed)
     _checks.positive(batch_size, "batch_size")
     files = _image_files(folder)
-    with ThreadPoolExecutor() as pool:  # decoding leaves Python's lock
-        images = np.stack(list(pool.map(lambda file: _decoded(file, size, channels), files)))
+    images = _images(files, size, channels)
     name = Path(folder).resolve().name
     return from_arrays(images, name=name, batch_size=batch_size, binarization=binarization, seed=seed)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfvae.models.base import AbstractVAE
+from tfvae.models.base import AbstractVAE, require_vae
 from tfvae.models.checks import clearly
 
 _EXAMPLES = 100
@@ -25,8 +25,9 @@ def per_example(
         progress: show a progress bar.
 
     Raises:
-        ValueError: if the data is empty, of another shape, or off the support.
+        ValueError: if the model is none of the library, or the data is empty, of another shape, or off the support.
     """
+    require_vae(model)
     batches, total = _batches(model, data)
     style = 1 if sys.stdout.isatty() else 2  # a bar that moves, or one line at the end
     bar = keras.utils.Progbar(total, verbose=style, unit_name="example") if progress else None

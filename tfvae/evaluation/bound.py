@@ -29,7 +29,10 @@ class Bound:
     """Number of examples."""
 
     def __str__(self) -> str:
-        return ", ".join(f"{key} {getattr(self, key):.2f} ± {error:.2f}" for key, error in self.standard_errors.items())
+        terms = ", ".join(
+            f"{key} {getattr(self, key):.2f} ± {error:.2f}" for key, error in self.standard_errors.items()
+        )
+        return f"{terms} (data), n = {self.examples}"
 
 
 def elbo(
@@ -38,7 +41,7 @@ def elbo(
     samples: int = 1,
     seed: int | tuple[int, int] = 0,
     *,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Bound:
     """Measure the evidence lower bound with `samples` draws an example, whatever the objective in training.
 

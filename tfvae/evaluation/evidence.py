@@ -117,9 +117,11 @@ def _monte_carlo_error(effective: np.ndarray, samples: int) -> float:
 
 def _moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int, tail: int) -> tuple[tf.Tensor, ...]:
     """Return max log w, sum w, sum w^2 (relative to the max) and the largest log w, over K samples, in float64."""
-    q, batch = model.encoder(x), x.shape[0]
+    q, batch, chunks = model.encoder(x), x.shape[0], -(-samples // _CHUNK)
 
-    def chunk(done: tf.Tensor, peak: tf.Tensor, first: tf.Tensor, second: tf.Tensor, top: tf.Tensor) -> tuple:
+    # Counted in chunks, by ones: XLA 2.21 drops a loop over `done < 1` in steps of 50 as if it never ran.
+    def chunk(number: tf.Tensor, peak: tf.Tensor, first: tf.Tensor, second: tf.Tensor, top: tf.Tensor) -> tuple:
+        done = number * _CHUNK
         trace = model.trace_from(q, x, _CHUNK, seed._replace(sample=done))
         drawn = tf.range(_CHUNK)[:, None] + done < samples
         log_w = tf.where(drawn, tf.cast(trace.log_weights, tf.float64), -np.inf)  # [S, B]
@@ -127,9 +129,9 @@ def _moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int, tail: i
         scale, weights = tf.exp(peak - higher), tf.exp(log_w - higher)
         top = tf.math.top_k(tf.concat([top, tf.transpose(log_w)], 1), tail, sorted=False).values
         first = first * scale + tf.reduce_sum(weights, 0)
-        return done + _CHUNK, higher, first, second * scale**2 + tf.reduce_sum(weights**2, 0), top
+        return number + 1, higher, first, second * scale**2 + tf.reduce_sum(weights**2, 0), top
 
     lowest = tf.fill([batch], tf.constant(-np.inf, tf.float64))
     zero, top = tf.zeros([batch], tf.float64), tf.fill([batch, tail], tf.constant(-np.inf, tf.float64))
     state = (tf.constant(0), lowest, zero, zero, top)
-    return tf.while_loop(lambda done, *_: done < samples, chunk, state)[1:]
+    return tf.while_loop(lambda number, *_: number < chunks, chunk, state)[1:]

@@ -40,11 +40,11 @@ def pareto_k(log_weights: np.ndarray) -> np.ndarray:
     ordered = np.sort(np.asarray(log_weights, np.float64), -1)
     weights = np.exp(ordered - ordered[:, -1:])
     excess = weights[:, 1:] - weights[:, :1]  # [B, M] over the threshold, ascending
-    size = excess.shape[1]
-    distinct = np.sum(np.diff(excess, axis=-1) > 0, -1) >= 3
-    usable = distinct & (excess[:, max(0, int(size / 4 + 0.5) - 1)] > 0)
-    k = np.full(len(excess), np.nan)
-    if size >= 4 and usable.any():
+    size, k = excess.shape[1], np.full(len(excess), np.nan)
+    if size < 4:
+        return k
+    usable = (np.sum(np.diff(excess, axis=-1) > 0, -1) >= 3) & (excess[:, int(size / 4 + 0.5) - 1] > 0)
+    if usable.any():
         k[usable] = _zhang_stephens(excess[usable])
     return k
 

@@ -10,7 +10,7 @@ from tfvae.errors import ExportError
 from tfvae.export import verification
 from tfvae.export.signatures import signatures
 from tfvae.files import replacing
-from tfvae.models.base import AbstractVAE
+from tfvae.models.base import AbstractVAE, require_vae
 
 SAVED_MODEL_TOLERANCE = 1e-4
 TFLITE_TOLERANCE = 1e-3
@@ -28,7 +28,7 @@ def saved_model(model: AbstractVAE, folder: str | Path) -> verification.Parity:
 
     Raises:
         ExportError: if a signature cannot be offered, or differs from the Keras model by more than 1e-4 of the
-            value's size; nothing is left behind.
+            value's size, or there are other files in the folder; nothing is left behind.
 
     Example:
         >>> import tempfile, tfvae
@@ -36,6 +36,7 @@ def saved_model(model: AbstractVAE, folder: str | Path) -> verification.Parity:
         >>> tfvae.export.saved_model(model, tempfile.mkdtemp() + "/digits/1").worst < 1e-4
         True
     """
+    _refuse_other_files(Path(folder))
     with replacing(folder) as path:
         _write(model, path)
         parity = verification.verify(model, saved_model=path)
@@ -63,8 +64,14 @@ def tflite(model: AbstractVAE, path: str | Path) -> verification.Parity:
         >>> tfvae.export.tflite(model, tempfile.mkdtemp() + "/digits.tflite").worst < 1e-3
         True
     """
+    require_vae(model)
     if model.variable_dtype != "float32":
-        raise ExportError(f"Expected a model with float32 weights. Received: variable_dtype={model.variable_dtype}")
+        raise ExportError(
+            "Expected a model with float32 weights, which every TFLite runtime has; use export.saved_model for others. "
+            f"Received: variable_dtype={model.variable_dtype}"
+        )
+    if Path(path).is_dir():
+        raise ExportError(f"Expected a path of a file, such as model.tflite. Received: {path}, which is a folder")
     with tempfile.TemporaryDirectory() as scratch, replacing(path) as target:
         _write(model, Path(scratch, "saved_model"))
         target.write_bytes(_convert(Path(scratch, "saved_model"), list(signatures(model))))
@@ -72,6 +79,16 @@ def tflite(model: AbstractVAE, path: str | Path) -> verification.Parity:
         parity = verification.verify(model, tflite=target)
         _require(parity, TFLITE_TOLERANCE, path)
     return parity
+
+
+def _refuse_other_files(folder: Path) -> None:
+    if folder.is_file():
+        raise ExportError(f"Expected a path of a folder, such as digits/1. Received: {folder}, which is a file")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "saved_model.pb").exists():
+        raise ExportError(
+            f"Expected a new or empty folder, or one with an older SavedModel to replace; choose another one, such as "
+            f"{folder / 'saved_model' / '1'}. Received: {folder}, which holds other files"
+        )
 
 
 def _write(model: AbstractVAE, folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfvae.errors import ExportError
-from tfvae.models.base import AbstractVAE
+from tfvae.models.base import AbstractVAE, require_vae
 from tfvae.random import Seed, draw, has_rule
 
 _CHUNK = 16  # samples of the evidence drawn at a time: bounds memory, and costs at most 15 decodings too many
@@ -28,12 +28,14 @@ def signatures(model: AbstractVAE) -> dict[str, Signature]:
 
     Raises:
         ExportError: naming the signature that the model cannot offer, and why.
+        ValueError: if the model is none of the library.
 
     Example:
         >>> import tfvae
         >>> sorted(tfvae.export.signatures(tfvae.zoo.vae((8, 8, 1), 2)))
         ['decode', 'elbo', 'encode', 'generate', 'log_evidence', 'serving_default']
     """
+    require_vae(model)
     _refuse_foreign_samplers(model)
     dtype = tf.as_dtype(model.variable_dtype)
     x = tf.TensorSpec([None, *model.fits.event_shape], dtype, "x")
@@ -85,15 +87,17 @@ def _refuse_foreign_samplers(model: AbstractVAE) -> None:
 def _log_evidence(model: AbstractVAE, x: tf.Tensor, samples: tf.Tensor, seed: Seed) -> tf.Tensor:
     """Return log 1/K sum_k w_k, [B], for K = max(samples, 1), in chunks of samples."""
     samples, q = tf.maximum(samples, 1), model.encoder(x)
+    chunks = (samples + _CHUNK - 1) // _CHUNK
 
-    def chunk(done: tf.Tensor, peak: tf.Tensor, total: tf.Tensor) -> tuple:
+    def chunk(number: tf.Tensor, peak: tf.Tensor, total: tf.Tensor) -> tuple:
+        done = number * _CHUNK
         log_w = model.trace_from(q, x, _CHUNK, seed._replace(sample=done)).log_weights  # [S, B]
         drawn = tf.less(tf.range(_CHUNK)[:, None] + done, samples)
         log_w = tf.where(drawn, log_w, tf.cast(-1e30, log_w.dtype))
         higher = tf.maximum(peak, tf.reduce_max(log_w, 0))
-        return done + _CHUNK, higher, total * tf.exp(peak - higher) + tf.reduce_sum(tf.exp(log_w - higher), 0)
+        return number + 1, higher, total * tf.exp(peak - higher) + tf.reduce_sum(tf.exp(log_w - higher), 0)
 
     batch = tf.shape(x)[:1]
     state = (tf.constant(0), tf.fill(batch, tf.cast(-1e30, x.dtype)), tf.fill(batch, tf.cast(0.0, x.dtype)))
-    _, peak, total = tf.while_loop(lambda done, *_: tf.less(done, samples), chunk, state)
+    _, peak, total = tf.while_loop(lambda number, *_: tf.less(number, chunks), chunk, state)
     return peak + tf.math.log(total) - tf.math.log(tf.cast(samples, x.dtype))

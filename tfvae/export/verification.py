@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfvae.errors import ExportError
+from tfvae.errors import ExportError, whole_number_in
 from tfvae.export.signatures import signatures
 from tfvae.models.base import AbstractVAE
 from tfvae.random import Seed, draw
@@ -55,14 +55,14 @@ def verify(
         saved_model: folder of a SavedModel, if there is one to compare.
         tflite: path of a TFLite file, if there is one to compare.
         x: data to try, [B, *event]; draws from the model itself if not given.
-        seed: seed of the draws.
+        seed: seed of the draws, from 0 to 2^31 - 1.
 
     Returns:
         A `Parity`.
 
     Raises:
-        ValueError: if there is neither a SavedModel nor a TFLite file, or `x` is not fit for the model.
-        ExportError: if a file cannot be loaded or lacks a signature.
+        ValueError: if there is neither a SavedModel nor a TFLite file, or `x` or `seed` is not fit for the model.
+        ExportError: if a file cannot be loaded, lacks a signature, or does not run on the model's inputs.
 
     Example:
         >>> import tempfile, tfvae
@@ -71,6 +71,7 @@ def verify(
         >>> tfvae.export.verify(model, saved_model=folder).differences.keys()
         dict_keys(['SavedModel'])
     """
+    seed = whole_number_in("seed", seed, 0, 2**31 - 1)
     runners: dict[str, Callable] = {}
     if saved_model is not None:
         runners["SavedModel"] = _saved_model_runner(Path(saved_model))
@@ -138,6 +139,18 @@ def _difference(got: np.ndarray, expected: np.ndarray) -> float:
     return float(np.max(np.abs(got - expected) / np.maximum(1.0, np.abs(expected)), initial=0.0))
 
 
+def _misfit(name: str, inputs: dict[str, np.ndarray], target: Path, error: Exception) -> ExportError:
+    shapes = ", ".join(f"{key} {value.dtype}{list(value.shape)}" for key, value in inputs.items())
+    return ExportError(
+        f"Expected the signature {name!r} to run on the model's inputs, {shapes}; export this model again, or replace "
+        f"the layer that the format cannot run. Received: {target}, which says: {_first_line(error)}"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:300]
+
+
 def _saved_model_runner(folder: Path) -> Callable:
     try:
         loaded = tf.saved_model.load(str(folder))
@@ -147,7 +160,10 @@ def _saved_model_runner(folder: Path) -> Callable:
     def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if name not in loaded.signatures:
             raise ExportError(f"Expected a signature {name!r}. Received: {sorted(loaded.signatures)} in {folder}")
-        outputs = loaded.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+        try:
+            outputs = loaded.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+        except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:  # TF's words for other names or shapes
+            raise _misfit(name, inputs, folder, error) from error
         return {key: value.numpy() for key, value in outputs.items()}
 
     return run
@@ -164,6 +180,9 @@ def _tflite_runner(path: Path) -> Callable:
     def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if name not in interpreter.get_signature_list():
             raise ExportError(f"Expected a signature {name!r}. Received: {sorted(interpreter.get_signature_list())}")
-        return interpreter.get_signature_runner(name)(**inputs)
+        try:
+            return interpreter.get_signature_runner(name)(**inputs)
+        except (RuntimeError, ValueError) as error:  # LiteRT's words for an operator or a shape that does not run
+            raise _misfit(name, inputs, path, error) from error
 
     return run

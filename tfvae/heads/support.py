@@ -22,13 +22,13 @@ class Support:
 
 
 REAL = Support(
-    "finite numbers",
-    lambda x: tf.math.is_finite(tf.cast(x, tf.float64)),
-    "Remove or impute missing values before fit.",
+    "finite float32 numbers",
+    lambda x: tf.math.is_finite(tf.cast(x, tf.float32)),  # a float64 of 1e300 is finite, and the loss would be NaN
+    "Remove or impute missing values, and scale large ones, before fit.",
 )
 BINARY = Support(
     "the values 0 and 1 only, which is what a Bernoulli likelihood scores",
-    lambda x: tf.logical_or(tf.equal(x, 0), tf.equal(x, 1)),
+    lambda x: tf.reduce_any([tf.equal(tf.cast(x, tf.float32), bit) for bit in (0, 1)], 0),  # the cast is for bool
     "Binarise grey images, e.g. tfvae.data.load(name, binarization=tfvae.data.DynamicBinarization()) or "
     "tfvae.data.from_arrays(..., binarization=...), or use a likelihood for grey values such as heads.Normal.",
 )

@@ -1,12 +1,14 @@
 """What every VAE has in common: the package's only training step, and the methods a user calls."""
 
 import random
+from types import GeneratorType
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.errors import IncompatibleParts, number_in, positive_int
+from tfvae.errors import IncompatibleParts, positive_int, whole_number_in
 from tfvae.heads.support import REAL
 from tfvae.models import checks, compatibility, summary
 from tfvae.objectives.base import Objective
@@ -37,12 +39,12 @@ class AbstractVAE(keras.Model):
             raise IncompatibleParts(
                 f"Expected an objective from tfvae.objectives, such as objectives.ELBO(). Received: {objective=!r}"
             )
-        self.fits = compatibility.check(encoder, decoder, prior)
+        self.fits = compatibility.check(encoder, decoder, prior, self.variable_dtype)
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
         self.objective = objective
-        self.seed = random.randint(0, 2**31 - 1) if seed is None else int(number_in("seed", seed, 0, 2**31 - 1))  # noqa: S311
+        self.seed = random.randint(0, 2**31 - 1) if seed is None else whole_number_in("seed", seed, 0, 2**31 - 1)  # noqa: S311
         self.elbo_tracker = keras.metrics.Mean(name="elbo")
         self.rate_tracker = keras.metrics.Mean(name="rate")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
@@ -120,8 +122,9 @@ class AbstractVAE(keras.Model):
             ValueError: for data outside the likelihood's support, of another shape or dtype, or with NaN.
         """
         self._refuse_keras_losses()
-        if isinstance(x, tf.data.Dataset):
-            options.setdefault("shuffle", False)  # Keras would warn that it leaves the order to the data set
+        _keep_weights(x, args, options)
+        if isinstance(x, (tf.data.Dataset, GeneratorType)):
+            options.setdefault("shuffle", False)  # Keras would warn that it leaves the order to the stream
         if options.get("validation_data") is not None:
             options["validation_data"] = self.check(options["validation_data"])
         return checks.clearly(super().fit, self.check(x), *args, **options)
@@ -133,10 +136,11 @@ class AbstractVAE(keras.Model):
             ValueError: as `fit` does.
         """
         self._refuse_keras_losses()
+        _keep_weights(x, args, options)
         cached = options.get("_use_cached_eval_dataset", False)  # fit has checked its validation data already
         return checks.clearly(super().evaluate, x if cached else self.check(x), *args, **options)
 
-    def predict(self, x: object, *args: object, **options: object) -> tf.Tensor:
+    def predict(self, x: object, *args: object, **options: object) -> np.ndarray:
         """Return mean reconstructions as `keras.Model.predict` does; any finite x of the right shape is taken.
 
         Raises:
@@ -156,25 +160,25 @@ class AbstractVAE(keras.Model):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.decoder(self.encoder(x).mean()).mean()
 
-    def reconstruct(self, x: object) -> tf.Tensor:
+    def reconstruct(self, x: object) -> np.ndarray:
         """Return the mean of p(x | z) at the mean of q(z | x), of the shape of x: an array or a data set."""
         return self.predict(x, verbose=0)
 
-    def embed(self, x: object) -> tf.Tensor:
+    def embed(self, x: object) -> np.ndarray:
         """Return the mean of q(z | x), [B, D].
 
         Raises:
             ValueError: for x of another shape or dtype, or with NaN.
         """
-        return self.encoder(tf.cast(checks.finite(self.fits.event_shape).array(x), self.variable_dtype)).mean()
+        return self.encoder(tf.cast(checks.finite(self.fits.event_shape).array(x), self.variable_dtype)).mean().numpy()
 
-    def sample(self, n: int, seed: int | tuple[int, int] | tf.Tensor = 0) -> tf.Tensor:
+    def sample(self, n: int, seed: int | tuple[int, int] = 0) -> np.ndarray:
         """Return the means of p(x | z) at n draws z ~ p(z), [n, *event]; the exported `generate` gives the same.
 
         Raises:
             ValueError: if `n` is no positive whole number or `seed` is not one or two 32-bit integers.
         """
-        return self.decoder(draw(self.prior(), positive_int("n", n), as_seed(seed))).mean()
+        return self.decoder(draw(self.prior(), positive_int("n", n), as_seed(seed))).mean().numpy()
 
     def summary(self, *args: object, **options: object) -> None:
         """Print Keras' summary and the composition: parts, distributions, shapes, how the rate is computed."""
@@ -197,6 +201,18 @@ class AbstractVAE(keras.Model):
             key: keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects) for key in _PARTS
         }
         return cls(**{**config, **parts})
+
+
+def require_vae(model: object) -> None:
+    """Raise ValueError if `model` is no model of the library."""
+    if not isinstance(model, AbstractVAE):
+        raise ValueError(f"Expected a model of tfvae, such as tfvae.VAE or tfvae.zoo.vae(...). Received: {model=!r}")
+
+
+def _keep_weights(x: object, args: tuple, options: dict) -> None:
+    """Give `y`, which the model ignores, because Keras drops sample weights without it."""
+    if not args and options.get("y") is None and options.get("sample_weight") is not None:
+        options["y"] = x
 
 
 _PARTS = ("encoder", "decoder", "prior", "objective")

@@ -35,6 +35,8 @@ class Checker:
         """
         if isinstance(data, tf.data.Dataset):
             self._check_spec(_first(data.element_spec))
+            if data.cardinality() == 0:
+                raise ValueError("Expected at least one example. Received: an empty data set")
             return data.map(self._in_graph, num_parallel_calls=tf.data.AUTOTUNE)
         if isinstance(data, keras.utils.PyDataset):
             return _CheckedPyDataset(data, self)
@@ -42,7 +44,7 @@ class Checker:
             return self._generator(data)
         if isinstance(data, tuple):
             return (self(data[0]), *data[1:])
-        if isinstance(data, tf.distribute.DistributedDataset) or data is None:
+        if isinstance(data, tf.distribute.DistributedDataset):
             return data
         return self.array(data)
 
@@ -52,8 +54,7 @@ class Checker:
         Raises:
             ValueError: for the wrong shape, dtype or values.
         """
-        values = np.asarray(x)
-        self._check_dtype(values.dtype)
+        values = self._as_array(x)
         if values.shape[1:] != self.event_shape or not values.size:
             self._refuse_shape(values.shape)
         inside = np.asarray(self.support.contains(values))
@@ -70,18 +71,38 @@ class Checker:
     def _check_spec(self, spec: tf.TensorSpec) -> None:
         if not isinstance(spec, tf.TensorSpec):
             raise ValueError(f"Expected batches of x, or tuples that begin with x. Received: element_spec={spec}")
-        self._check_dtype(spec.dtype.as_numpy_dtype)
+        if not (spec.dtype.is_floating or spec.dtype.is_integer or spec.dtype.is_bool):
+            self._refuse_dtype(spec.dtype.name)
         if spec.shape.rank is not None and not spec.shape[1:].is_compatible_with(self.event_shape):
             self._refuse_shape(spec.shape)
 
-    def _check_dtype(self, dtype: type | np.dtype) -> None:
-        kind = np.dtype(dtype)
-        if kind.kind not in "fiub" and kind.name != "bfloat16":
-            raise ValueError(f"Expected x of a numeric dtype; convert it first. Received: x.dtype={kind.name}")
+    def _as_array(self, x: object) -> np.ndarray:
+        try:
+            values = np.asarray(x)
+        except ValueError:  # NumPy's word for rows of unequal lengths
+            raise ValueError(
+                f"Expected x of shape {self._shape}; pad or resize the examples to one shape. "
+                "Received: rows of unequal shapes"
+            ) from None
+        if values.dtype.kind == "O":
+            raise ValueError(
+                "Expected x to be an array of numbers; where batches are taken, also a tf.data.Dataset, a "
+                f"keras.utils.PyDataset or a generator. Received: x={x!r:.80}"
+            )
+        if values.dtype.kind not in "fiub" and values.dtype.name != "bfloat16":
+            self._refuse_dtype(values.dtype.name)
+        return values
+
+    @property
+    def _shape(self) -> str:
+        return f"[B, {', '.join(map(str, self.event_shape))}]"
+
+    def _refuse_dtype(self, name: str) -> None:
+        raise ValueError(f"Expected x of a numeric dtype; convert it first. Received: x.dtype={name}")
 
     def _refuse_shape(self, shape: tuple | tf.TensorShape) -> None:
         raise ValueError(
-            f"Expected x of shape [B, {', '.join(map(str, self.event_shape))}], at least one example with the event "
+            f"Expected x of shape {self._shape}, at least one example with the event "
             f"shape of the decoder. Reshape the data or give the decoder's head this shape. "
             f"Received: x.shape={tuple(shape)}"
         )
@@ -90,19 +111,31 @@ class Checker:
         x = batch[0]
         shaped = tf.reduce_all(tf.equal(tf.shape(x)[1:], self.event_shape))
         tf.debugging.Assert(shaped, [tf.strings.format(
-            f"<refused>Expected x of shape [B, {', '.join(map(str, self.event_shape))}]. "
-            "Received: x.shape={}</refused>", [tf.shape(x)])])  # fmt: skip
-        inside = self.support.contains(x)
+            f"<refused>Expected x of shape {self._shape}. Received: x.shape={{}}</refused>", [tf.shape(x)]
+        )])  # fmt: skip
+        inside, values = self.support.contains(x), tf.cast(x, tf.float32)  # bool has no minimum
         tf.debugging.Assert(tf.reduce_all(inside), [tf.strings.format(
             f"<refused>Expected {self.support.description}. {self.support.advice} Received: a batch with {{}} of {{}} "
             "values outside, from {} to {}</refused>",
-            [tf.size(x) - tf.math.count_nonzero(inside, dtype=tf.int32), tf.size(x), tf.reduce_min(x),
-             tf.reduce_max(x)])])  # fmt: skip
+            [tf.size(x) - tf.math.count_nonzero(inside, dtype=tf.int32), tf.size(x), tf.reduce_min(values),
+             tf.reduce_max(values)])])  # fmt: skip
         return x if len(batch) == 1 else batch
 
     def _generator(self, batches: Iterator) -> Iterator:
         for batch in batches:
-            yield (self.array(batch[0]), *batch[1:]) if isinstance(batch, tuple) else self.array(batch)
+            yield self.streamed(batch)
+
+    def streamed(self, batch: object) -> tuple:
+        """Check a batch that Python hands to a pipeline; a refusal is marked, as it comes back in TensorFlow's words.
+
+        Raises:
+            ValueError: as `array` does, for `clearly` to unwrap.
+        """
+        first, *rest = batch if isinstance(batch, tuple) else (batch,)
+        try:
+            return (self.array(first), *rest)
+        except ValueError as error:
+            raise ValueError(f"<refused>{error}</refused>") from None
 
 
 class _CheckedPyDataset(keras.utils.PyDataset):
@@ -120,8 +153,7 @@ class _CheckedPyDataset(keras.utils.PyDataset):
         return self.inner.num_batches
 
     def __getitem__(self, index: int) -> object:
-        batch = self.inner[index]
-        return (self.check.array(batch[0]), *batch[1:]) if isinstance(batch, tuple) else self.check.array(batch)
+        return self.check.streamed(self.inner[index])
 
     def on_epoch_begin(self) -> None:
         self.inner.on_epoch_begin()
@@ -143,7 +175,7 @@ def clearly(run: Callable[..., Result], *args: object, **options: object) -> Res
     """Call `run` and turn a refusal inside a data pipeline into a ValueError that says only what is wrong."""
     try:
         return run(*args, **options)
-    except tf.errors.InvalidArgumentError as error:
+    except (tf.errors.InvalidArgumentError, ValueError) as error:
         refused = _MARK.search(str(error))
         if refused is None:
             raise

@@ -49,7 +49,7 @@ def _check_posterior(q: tfd.Distribution, p: tfd.Distribution, encoder: keras.Mo
             f"example; give both the same latent_dim. Received: posterior {q.name} with event_shape="
             f"{list(q.event_shape)}, batch_shape={list(q.batch_shape)}, prior {type(prior).__name__}"
         )
-    if isinstance(q, (tfd.Deterministic, tfd.VectorDeterministic)):
+    if isinstance(_innermost(q), (tfd.Deterministic, tfd.VectorDeterministic)):
         raise IncompatibleParts(
             "Expected a posterior with a density: a point mass has no rate, and its registered KL is only -log p(z). "
             f"Use heads.DiagonalNormal. Received: posterior {q.name}, prior {type(prior).__name__}"
@@ -67,6 +67,23 @@ def _check_posterior(q: tfd.Distribution, p: tfd.Distribution, encoder: keras.Mo
         )
 
 
+def _innermost(distribution: tfd.Distribution) -> tfd.Distribution:
+    while isinstance(distribution, tfd.Independent):
+        distribution = distribution.distribution
+    return distribution
+
+
+def _check_dtypes(dtype: str, q: tfd.Distribution, p: tfd.Distribution, px: tfd.Distribution) -> None:
+    found = {"posterior": q.dtype, "prior": p.dtype, "likelihood": px.dtype}
+    if px.dtype.is_integer:  # TFP's default for counts and bits, which it scores as floats too
+        del found["likelihood"]
+    if any(part != dtype for part in found.values()):
+        raise IncompatibleParts(
+            "Expected all parts to have the same dtype as the model; give each head, prior and the model the same "
+            f"dtype=. Received: model {dtype}, {', '.join(f'{role} {part.name}' for role, part in found.items())}"
+        )
+
+
 def _exact_rate(q: tfd.Distribution, p: tfd.Distribution) -> bool:
     """Tell whether TFP has KL(q || p) in closed form."""
     try:
@@ -76,8 +93,8 @@ def _exact_rate(q: tfd.Distribution, p: tfd.Distribution) -> bool:
     return True
 
 
-def check(encoder: keras.Model, decoder: keras.Model, prior: Prior) -> Fit:
-    """Build the parts by one call each, and check every pair.
+def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, dtype: str) -> Fit:
+    """Build the parts by one call each, and check every pair; `dtype` is the model's.
 
     Raises:
         IncompatibleParts: naming both sides and what to use instead.
@@ -111,6 +128,7 @@ def check(encoder: keras.Model, decoder: keras.Model, prior: Prior) -> Fit:
     given = f"likelihood {px.name} with event shape {list(px.event_shape)}"
     q = _call("encoder", encoder, tf.zeros([1, *px.event_shape], prior.variable_dtype), given)
     _check_posterior(q, p, encoder, prior)
+    _check_dtypes(dtype, q, p, px)
     names = [_describe(part, d) for part, d in ((encoder, q), (decoder, px), (prior, p))]
     return Fit(tuple(px.event_shape), p.event_shape[0], _exact_rate(q, p), *names)
 

@@ -41,7 +41,7 @@ class VAE(AbstractVAE):
         >>> decoder = tfvae.Decoder(networks.mlp(32), heads.Bernoulli((8, 8, 1)))
         >>> model = tfvae.VAE(encoder, decoder, priors.StandardNormal(2))
         >>> model.sample(3, seed=0).shape
-        TensorShape([3, 8, 8, 1])
+        (3, 8, 8, 1)
     """
 
     def trace(

@@ -123,4 +123,4 @@ def as_schedule(name: str, value: "float | Schedule") -> Callable:
     """
     if isinstance(value, Schedule):
         return value
-    return Constant(number_in(f"{name} (or a schedule such as schedules.Linear(steps=1000))", value, 0.0))
+    return Constant(number_in(name, value, 0.0, advice=", or a schedule such as schedules.Linear(steps=1000)"))

@@ -41,6 +41,7 @@ def write(
         "protocol": {
             "selection": f"weights after the last of {options.epochs} epochs",
             "optimizer": f"Adam, learning rate {options.learning_rate:g} with cosine decay to 0",
+            "warm_up": f"weight of the rate from 0 to its value over {options.warm_up} epochs",
             "batch_size": options.batch_size,
             "steps": int(model.optimizer.iterations),
             "evaluated_on": f"all {splits.sizes['test']} test examples",

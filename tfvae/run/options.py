@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tfvae import data, heads, zoo
 from tfvae.data import DynamicBinarization, NoBinarization, Splits, StaticBinarization
-from tfvae.errors import number_in, positive_int
+from tfvae.errors import number_in, positive_int, whole_number_in
 from tfvae.models.base import AbstractVAE
 
 BINARIZATIONS = {"none": NoBinarization, "static": StaticBinarization, "dynamic": DynamicBinarization}
@@ -22,11 +22,12 @@ class Defaults:
     units: tuple[int, ...] = (512, 256)
     epochs: int = 30
     batch_size: int = 128
+    warm_up: int = 0
 
 
 DEFAULTS = {
     "digits": Defaults(latent_dim=8, units=(256,), epochs=100, batch_size=64),
-    "mnist": Defaults(latent_dim=50, epochs=60),
+    "mnist": Defaults(latent_dim=50, units=(400, 200), epochs=100, warm_up=10),
     "binarized_mnist": Defaults(latent_dim=50, epochs=30),
 }
 
@@ -42,6 +43,7 @@ class Options:
     units: tuple[int, ...]
     epochs: int
     batch_size: int
+    warm_up: int
     learning_rate: float
     samples: int
     seed: int
@@ -58,8 +60,9 @@ class Options:
             raise ValueError("Expected at least one width, such as units=(512, 256). Received: units=()")
         for width in self.units:
             positive_int("every width in units", width)
+        whole_number_in("warm_up", self.warm_up, 0, self.epochs)
         number_in("learning_rate", self.learning_rate, 1e-8, 1.0)
-        number_in("seed", self.seed, 0, 2**31 - 1)
+        whole_number_in("seed", self.seed, 0, 2**31 - 1)
 
     @classmethod
     def choose(
@@ -71,6 +74,7 @@ class Options:
         units: tuple[int, ...] | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
+        warm_up: int | None = None,
         learning_rate: float = 1e-3,
         samples: int = 500,
         seed: int = 0,
@@ -81,14 +85,16 @@ class Options:
             ValueError: naming the option, what was received and what is possible.
         """
         suits = DEFAULTS.get(data, Defaults())
+        passes = suits.epochs if epochs is None else epochs
         return cls(
             model=model,
             data=data,
             binarization=binarization,
             latent_dim=suits.latent_dim if latent_dim is None else latent_dim,
             units=suits.units if units is None else units,
-            epochs=suits.epochs if epochs is None else epochs,
+            epochs=passes,
             batch_size=suits.batch_size if batch_size is None else batch_size,
+            warm_up=min(suits.warm_up, passes) if warm_up is None else warm_up,
             learning_rate=learning_rate,
             samples=samples,
             seed=seed,
@@ -105,7 +111,11 @@ class Options:
             values = json.loads(path.read_text(encoding="utf-8"))["options"]
             return cls(**{**values, "units": tuple(values["units"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"Expected the options of a run in {path}. It says: {error}") from error
+            cause = f"no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(
+                f"Expected the options of a run in {path}. Restore the file, or train anew with --overwrite. "
+                f"Received: {cause}"
+            ) from error
 
     def load_data(self, data_dir: str | None = None) -> Splits:
         """Load the data set.
@@ -121,7 +131,14 @@ class Options:
         binary = self.data == "binarized_mnist" or not isinstance(splits.binarization, NoBinarization)
         likelihood = heads.Bernoulli(splits.shape) if binary else heads.Normal(splits.shape, heads.SharedScale(0.5))
         make = getattr(zoo, self.model)
-        return make(splits.shape, self.latent_dim, units=self.units, likelihood=likelihood, seed=self.seed)
+        return make(
+            splits.shape,
+            self.latent_dim,
+            units=self.units,
+            likelihood=likelihood,
+            warm_up=self.warm_up * splits.steps_per_epoch,
+            seed=self.seed,
+        )
 
     def as_json(self) -> dict:
         """Return the options as JSON holds them."""

@@ -41,7 +41,7 @@ def reconstructions(model: AbstractVAE, x: np.ndarray, columns: int = 10, rows: 
 
 def samples(model: AbstractVAE, size: int = 10) -> Figure:
     """Draw E[x | z] for z drawn from the prior with seed 0."""
-    means = model.sample(size * size, seed=0).numpy()
+    means = model.sample(size * size, seed=0)
     return _grid(means.reshape(size, size, *means.shape[1:]), "samples: E[x | z] for z ~ p(z), seed 0")
 
 
@@ -58,7 +58,7 @@ def manifold(model: AbstractVAE, size: int = 20) -> Figure:
 
 def scatter(model: AbstractVAE, x: np.ndarray, labels: np.ndarray | None) -> Figure:
     """Draw the posterior means of x on their first two principal components (or along the only latent axis)."""
-    means = model.embed(x).numpy()
+    means = model.embed(x)
     if means.shape[1] == 1:
         points, axes = np.concatenate([means, np.zeros_like(means)], 1), ["z", ""]
     else:

@@ -1,6 +1,7 @@
 """The run itself: data, model, training that resumes, measurement, exports, pictures, card."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,18 +22,25 @@ class RunExists(ValueError):
 
 
 def train(
-    options: Options, folder: str | Path, *, data_dir: str | None = None, verbose: int = 2, say: Callable = print
+    options: Options,
+    folder: str | Path,
+    *,
+    data_dir: str | None = None,
+    overwrite: bool = False,
+    verbose: int = 2,
+    say: Callable = print,
 ) -> dict:
     """Train, measure, export and draw one model into one folder, or go on where a killed run stopped.
 
     The folder holds `run.json` (the options), `checkpoint.keras` while training goes on, and in the end `model.keras`,
     `saved_model/1/`, `model.tflite`, `pictures/`, `logs/` for TensorBoard, `card.json` and `card.md`. Every file is
-    written whole or not at all.
+    written whole or not at all, and the first one only after the data has been read.
 
     Args:
         options: what to do.
         folder: where to; made if it is not there.
         data_dir: folder of prepared tensorflow_datasets sets.
+        overwrite: begin anew in a folder that holds a run, which is deleted once the data has been read.
         verbose: as in `keras.Model.fit`.
         say: where lines about the progress go.
 
@@ -42,38 +50,81 @@ def train(
     Raises:
         RunExists: if the folder holds another run or other files.
         DatasetNotAvailable: if the data is not there and cannot be downloaded.
+        ValueError: if a file of the run is damaged.
     """
     folder = Path(folder)
-    _claim(folder, options)
-    if (folder / "card.json").exists():
-        say(f"{folder} holds this run already, finished.")
-        return json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    anew = overwrite and (folder / "run.json").exists()
+    if not anew:
+        _refuse_other_files(folder, options)
+        if (folder / "card.json").exists():
+            say(f"{folder} holds this run already, finished.")
+            return _read_card(folder / "card.json")
     splits = options.load_data(data_dir)
     say(f"data: {splits}")
+    if anew:
+        shutil.rmtree(folder)
+    _claim(folder, options)
     model = _fit(options, splits, folder, verbose, say)
     return _finish(model, options, splits, folder, verbose, say)
 
 
-def _claim(folder: Path, options: Options) -> None:
-    """Make the folder this run's, or refuse it."""
-    manifest = folder / "run.json"
-    if manifest.exists():
-        if Options.read(manifest) != options:
+def load_model(file: Path) -> AbstractVAE:
+    """Load a model of the library.
+
+    Raises:
+        ValueError: if the file is damaged or holds something else.
+    """
+    try:
+        model = keras.models.load_model(file)
+    except Exception as error:  # a damaged file ends in whatever zipfile, h5py or json raises
+        cause = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ValueError(
+            f"Expected a .keras file of a tfvae model. Received: {file}, which does not load: {cause}"
+        ) from error
+    if not isinstance(model, AbstractVAE):
+        raise ValueError(f"Expected a tfvae model. Received: {file}, which holds a {type(model).__name__}")
+    return model
+
+
+def _refuse_other_files(folder: Path, options: Options) -> None:
+    """Refuse a folder that is neither empty nor this run's."""
+    if folder.is_file():
+        raise RunExists(f"Expected an empty folder; choose another --out. Received: {folder}, which is a file")
+    if (folder / "run.json").exists():
+        theirs, ours = Options.read(folder / "run.json").as_json(), options.as_json()
+        differing = [key for key in ours if theirs[key] != ours[key]]
+        others = ", ".join(f"{key}={theirs[key]!r} instead of {ours[key]!r}" for key in differing)
+        if others:
             raise RunExists(
-                f"Expected an empty folder, or one with a run of the same options. Received: {folder}, whose run.json "
-                "has other ones. Choose another --out, or --overwrite to begin anew."
+                "Expected an empty folder, or one with a run of the same options; choose another --out, or "
+                f"--overwrite to begin anew. Received: {folder}, whose run has {others}"
             )
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunExists(f"Expected an empty folder. Received: {folder}, which holds other files. Choose another --out.")
+    elif folder.exists() and any(folder.iterdir()):
+        raise RunExists(f"Expected an empty folder; choose another --out. Received: {folder}, which holds other files")
+
+
+def _read_card(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"Expected the card of a finished run. Delete the file and run again to make it anew. Received: {path}, "
+            f"which is damaged: {error}"
+        ) from error
+
+
+def _claim(folder: Path, options: Options) -> None:
+    """Make the folder this run's."""
     sweep(folder)
-    write_json(manifest, {"options": options.as_json()})
+    if not (folder / "run.json").exists():
+        write_json(folder / "run.json", {"options": options.as_json()})
 
 
 def _fit(options: Options, splits: Splits, folder: Path, verbose: int, say: Callable) -> AbstractVAE:
     """Train to the last epoch, from the last checkpoint if there is one, and return the model."""
     checkpoint, steps = folder / "checkpoint.keras", splits.steps_per_epoch
     if checkpoint.exists():
-        model = keras.models.load_model(checkpoint)
+        model = load_model(checkpoint)
         say(f"going on from {checkpoint}, after epoch {int(model.optimizer.iterations) // steps}")
     else:
         model = options.build(splits)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from tfvae import heads, networks
 from tfvae.conditional import Decoder, Encoder
 from tfvae.errors import event_shape
+from tfvae.objectives import ELBO
+from tfvae.objectives.schedules import Linear, Schedule
 
 
 @dataclass(frozen=True)
@@ -39,3 +41,8 @@ def pair(
     head = heads.Bernoulli(shape) if likelihood is None else likelihood
     encoder = Encoder(networks.mlp(*units), heads.DiagonalNormal(latent_dim), name="encoder")
     return encoder, Decoder(networks.mlp(*reversed(units)), head, name="decoder")
+
+
+def warmed_elbo(beta: float | Schedule, steps: int) -> ELBO:
+    """Return the ELBO with weight beta, reached on a straight line over the first `steps` steps, at once if 0."""
+    return ELBO(Linear(steps, end=beta) if steps else beta)

@@ -1,0 +1,206 @@
+"""`tfvae train` from beginning to end, killed and resumed, and the other commands on what it leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from typer.testing import CliRunner
+
+import tfvae
+from tfvae.cli import app
+from tfvae.files import replacing
+
+COMMAND = [sys.executable, "-m", "tfvae", "train", "--units", "24", "--latent-dim", "2", "--samples", "20"]
+FILES = {"card.json", "card.md", "logs", "model.keras", "model.tflite", "pictures", "run.json", "saved_model"}
+
+
+def _check_whole(folder):
+    """Everything that is there under its own name is whole."""
+    for path in folder.glob("*.keras"):
+        assert zipfile.ZipFile(path).testzip() is None
+        assert isinstance(keras.models.load_model(path), tfvae.VAE)
+    if (folder / "saved_model" / "1").exists():
+        assert "elbo" in tf.saved_model.load(str(folder / "saved_model" / "1")).signatures
+    if (folder / "model.tflite").exists():
+        from ai_edge_litert.interpreter import Interpreter
+
+        assert "elbo" in Interpreter(model_path=str(folder / "model.tflite")).get_signature_list()
+    for path in folder.glob("pictures/*.png"):
+        Image.open(path).verify()
+    for path in folder.glob("*.json"):
+        json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("straight") / "run"
+    done = subprocess.run(
+        [*COMMAND, "--epochs", "4", "--out", str(folder)], capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert str(folder) in done.stdout and f"tfvae evaluate {folder}" in done.stdout
+    return folder
+
+
+def test_a_run_leaves_everything_and_nothing_else(finished):
+    assert {path.name for path in finished.iterdir()} == FILES
+    _check_whole(finished)
+    names = {path.name for path in (finished / "pictures").iterdir()}
+    assert names == {"reconstructions.png", "samples.png", "latent.png"}
+    assert list((finished / "logs").rglob("events.*"))
+
+
+def test_the_card_says_what_was_measured(finished):
+    card = json.loads((finished / "card.json").read_text())
+    test = card["test"]
+    assert test["elbo"]["mean"] == pytest.approx(-test["rate"]["mean"] - test["distortion"]["mean"], rel=1e-5)
+    assert test["log_evidence"]["mean"] > test["elbo"]["mean"] and test["log_evidence"]["examples"] == 270
+    assert 0 < test["log_evidence"]["standard_error"] < 2 and 0 < test["log_evidence"]["monte_carlo_error"] < 1
+    assert card["data"]["binarization"].startswith("dynamic") and len(card["data"]["sha256"]) == 64
+    assert card["versions"]["keras"] == keras.__version__ and card["seed"] == 0
+    assert card["bytes"]["model.tflite"] == (finished / "model.tflite").stat().st_size
+    for kind, tolerance in (("SavedModel", 1e-4), ("TFLite", 1e-3)):
+        assert set(card["parity"][kind]) >= {"serving_default", "elbo", "generate", "log_evidence"}
+        assert max(card["parity"][kind].values()) < tolerance
+    text = (finished / "card.md").read_text()
+    assert f"{test['log_evidence']['mean']:.2f} ± " in text and "latent.png" in text
+
+
+def test_running_again_says_that_it_is_done(finished):
+    before = (finished / "model.keras").stat().st_mtime_ns
+    done = CliRunner().invoke(app, [*COMMAND[3:], "--epochs", "4", "--out", str(finished)])
+    assert done.exit_code == 0 and "finished" in done.output
+    assert (finished / "model.keras").stat().st_mtime_ns == before
+
+
+def test_evaluate_and_export_work_on_a_run(finished, tmp_path):
+    done = CliRunner().invoke(app, ["evaluate", str(finished), "--samples", "20"])
+    assert done.exit_code == 0, done.output
+    card = json.loads((finished / "card.json").read_text())
+    assert (
+        f"{card['test']['log_evidence']['mean']:.2f} ± {card['test']['log_evidence']['standard_error']:.2f}"
+        in done.output
+    )
+    done = CliRunner().invoke(app, ["export", str(finished / "model.keras"), "--out", str(tmp_path / "ship")])
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in (tmp_path / "ship").iterdir()} == {"saved_model", "model.tflite"}
+
+
+def test_zoo_lists_every_model():
+    done = CliRunner().invoke(app, ["zoo"])
+    assert done.exit_code == 0
+    for name in tfvae.zoo.__all__:
+        citation = getattr(tfvae.zoo, name).citation
+        assert any(line.startswith(name) and str(citation.year) in line and citation.url in line
+                   for line in done.output.splitlines())  # fmt: skip
+
+
+def _kill_when(folder, moment, extra=()):
+    """Start the run and kill -9 it as soon as `moment(folder)` holds; return whether it was killed in time."""
+    process = subprocess.Popen(
+        [*COMMAND, "--epochs", "4", "--out", str(folder), *extra], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < deadline:
+        if moment(folder):
+            os.kill(process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.0005)
+    process.wait()
+    return process.returncode == -signal.SIGKILL
+
+
+def _writing(name):
+    return lambda folder: any(folder.rglob(f".writing-*-{name}"))
+
+
+def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(finished, tmp_path):
+    folder = tmp_path / "run"
+    moments = {
+        "before anything": lambda f: (f / "run.json").exists(),
+        "in the first checkpoint": _writing("checkpoint.keras"),
+        "in a later checkpoint": lambda f: (f / "checkpoint.keras").exists() and _writing("checkpoint.keras")(f),
+        "in the SavedModel": _writing("1"),
+        "in the pictures": _writing("*.png"),
+    }
+    for name, moment in moments.items():
+        assert _kill_when(folder, moment), name
+        _check_whole(folder)
+    done = subprocess.run(
+        [*COMMAND, "--epochs", "4", "--out", str(folder)], capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in folder.iterdir()} == FILES
+    _check_whole(folder)
+    one, other = (keras.models.load_model(f / "model.keras") for f in (folder, finished))
+    for mine, theirs in zip(
+        one.weights + one.optimizer.variables, other.weights + other.optimizer.variables, strict=True
+    ):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+    cards = [json.loads((f / "card.json").read_text()) for f in (folder, finished)]
+    assert cards[0]["test"] == cards[1]["test"]
+
+
+def test_ctrl_c_keeps_the_checkpoint_and_says_how_to_go_on(tmp_path):
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        [*COMMAND, "--epochs", "5000", "--out", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not (folder / "checkpoint.keras").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "Run the same command again" in errors and "checkpoint.keras" in errors and "Traceback" not in errors
+    _check_whole(folder)
+
+
+def test_replacing_leaves_the_old_file_when_the_block_fails(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), replacing(target) as path:
+        path.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_pictures_of_every_kind(tmp_path):
+    from tfvae import data, zoo
+    from tfvae.run import pictures
+
+    images = np.random.default_rng(0).random([60, 6, 5, 3]).astype("float32")
+    splits = data.from_arrays(images)
+    for latent in (1, 2, 4):
+        likelihood = tfvae.heads.Normal((6, 5, 3), 0.5)
+        model = zoo.vae((6, 5, 3), latent, units=(8,), likelihood=likelihood, seed=0)
+        pictures.draw_all(model, splits, tmp_path / str(latent))
+        shown = np.asarray(Image.open(tmp_path / str(latent) / "latent.png").convert("L"))
+        assert shown.std() > 5 and sorted(os.listdir(tmp_path / str(latent))) == [
+            "latent.png", "reconstructions.png", "samples.png"]  # fmt: skip
+
+
+def test_drawn_reconstructions_stand_below_their_inputs(finished):
+    """The picture itself: in the first pair, the row below is the reconstruction of the row above."""
+    from tfvae import data
+    from tfvae.run import pictures
+
+    model = keras.models.load_model(finished / "model.keras")
+    x = data.load("digits").array("test")
+    shown = pictures.reconstructions(model, x).axes[0].images[0].get_array()
+    cell = lambda row, column: np.asarray(shown[row * 10 + 1 : row * 10 + 9, column * 10 + 1 : column * 10 + 9])
+    chosen = np.linspace(0, len(x) - 1, 40).astype(int)
+    np.testing.assert_array_equal(cell(0, 3), x[chosen[3], ..., 0])
+    np.testing.assert_allclose(cell(1, 3), model.reconstruct(x[chosen[3:4]])[0, ..., 0], atol=1e-6)
+    np.testing.assert_array_equal(cell(2, 0), x[chosen[10], ..., 0])
+    assert Path(finished / "pictures" / "samples.png").stat().st_size > 5000

@@ -1,0 +1,46 @@
+"""Every tutorial runs from top to bottom, on a small budget, and leaves its pictures and exports."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "tutorials"
+TUTORIALS = sorted(FOLDER.glob("*.py"))
+EXPECTED = {
+    "01_first_vae": (
+        "reconstructions.png",
+        "samples.png",
+        "latent.png",
+        "model.keras",
+        "model.tflite",
+        "saved_model/1/saved_model.pb",
+    ),
+}
+
+
+def test_there_are_tutorials_and_each_says_what_it_leaves():
+    assert TUTORIALS, f"no tutorial in {FOLDER}"
+    assert {path.stem for path in TUTORIALS} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_tutorial_runs(tutorial, tmp_path):
+    budget = {"TUTORIAL_EPOCHS": "1", "TUTORIAL_OUT": str(tmp_path / "out"), "MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [sys.executable, str(tutorial)],
+        cwd=tmp_path,
+        env={**os.environ, **budget},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Warning" not in done.stdout, done.stdout
+    for name in EXPECTED[tutorial.stem]:
+        file = tmp_path / "out" / name
+        assert file.is_file() and file.stat().st_size > 0, f"{name} is missing or empty\n{done.stdout}"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"], "a tutorial wrote outside its output folder"
