@@ -43,9 +43,8 @@ def test_public_names_are_documented(name):
     assert re.match(r"[A-Z][^\n]+\.", text), "one sentence first"
     value = PUBLIC[name]
     abstract = "(abstract)" in text or inspect.isabstract(value)
-    record = inspect.isclass(value) and (
-        issubclass(value, (tuple, Exception)) or hasattr(value, "__dataclass_fields__")
-    )
+    plain = inspect.isclass(value) and issubclass(value, (tuple, Exception))
+    record = plain or hasattr(value, "__dataclass_fields__")
     assert abstract or record or ">>> " in text, "an example that runs"
 
 

@@ -55,7 +55,7 @@ def test_uniforms_fill_the_interval(seed):
 
 def test_no_row_is_a_shifted_copy_of_another(seed):
     u = uniform(400, [200], as_seed((seed, 0))).numpy()
-    values, counts = np.unique(u, return_counts=True)
+    _, counts = np.unique(u, return_counts=True)
     # 80,000 draws of 2^24 values: about 190 coincidences by chance; one shifted row would add up to 200.
     assert (counts - 1).sum() < 190 + 6 * np.sqrt(190)
 

@@ -88,10 +88,8 @@ def test_evaluate_and_export_work_on_a_run(finished, tmp_path):
     done = CliRunner().invoke(app, ["evaluate", str(finished), "--samples", "20"])
     assert done.exit_code == 0, done.output
     card = json.loads((finished / "card.json").read_text())
-    assert (
-        f"{card['test']['log_evidence']['mean']:.2f} ± {card['test']['log_evidence']['standard_error']:.2f}"
-        in done.output
-    )
+    evidence = card["test"]["log_evidence"]
+    assert f"{evidence['mean']:.2f} ± {evidence['standard_error']:.2f}" in done.output
     done = CliRunner().invoke(app, ["export", str(finished / "model.keras"), "--out", str(tmp_path / "ship")])
     assert done.exit_code == 0, done.output
     assert {path.name for path in (tmp_path / "ship").iterdir()} == {"saved_model", "model.tflite"}
@@ -144,9 +142,8 @@ def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(finished, tm
     assert {path.name for path in folder.iterdir()} == FILES
     _check_whole(folder)
     one, other = (keras.models.load_model(f / "model.keras") for f in (folder, finished))
-    for mine, theirs in zip(
-        one.weights + one.optimizer.variables, other.weights + other.optimizer.variables, strict=True
-    ):
+    states = [model.weights + model.optimizer.variables for model in (one, other)]
+    for mine, theirs in zip(*states, strict=True):
         np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
     cards = [json.loads((f / "card.json").read_text()) for f in (folder, finished)]
     assert cards[0]["test"] == cards[1]["test"]
@@ -198,7 +195,10 @@ def test_drawn_reconstructions_stand_below_their_inputs(finished):
     model = keras.models.load_model(finished / "model.keras")
     x = data.load("digits").array("test")
     shown = pictures.reconstructions(model, x).axes[0].images[0].get_array()
-    cell = lambda row, column: np.asarray(shown[row * 10 + 1 : row * 10 + 9, column * 10 + 1 : column * 10 + 9])
+
+    def cell(row, column):
+        return np.asarray(shown[row * 10 + 1 : row * 10 + 9, column * 10 + 1 : column * 10 + 9])
+
     chosen = np.linspace(0, len(x) - 1, 40).astype(int)
     np.testing.assert_array_equal(cell(0, 3), x[chosen[3], ..., 0])
     np.testing.assert_allclose(cell(1, 3), model.reconstruct(x[chosen[3:4]])[0, ..., 0], atol=1e-6)

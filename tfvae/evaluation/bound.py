@@ -29,9 +29,8 @@ class Bound:
     """Number of examples."""
 
     def __str__(self) -> str:
-        terms = ", ".join(
-            f"{key} {getattr(self, key):.2f} ± {error:.2f}" for key, error in self.standard_errors.items()
-        )
+        errors = self.standard_errors.items()
+        terms = ", ".join(f"{key} {getattr(self, key):.2f} ± {error:.2f}" for key, error in errors)
         return f"{terms} (data), n = {self.examples}"
 
 
