@@ -26,7 +26,8 @@ def test_every_zoo_file_is_in_the_table():
 
 def _public():
     """Every class and function that a room offers in its __all__."""
-    for name in ("tfvae", *MODULES):
+    rooms = [f"tfvae.{name}" for name in tfvae.__all__ if inspect.ismodule(getattr(tfvae, name))]
+    for name in ("tfvae", *rooms):
         module = importlib.import_module(name)
         for member in getattr(module, "__all__", ()):
             value = getattr(module, member)

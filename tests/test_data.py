@@ -386,7 +386,7 @@ def test_failed_download_names_its_cause(tmp_path, monkeypatch):
 
     monkeypatch.setattr(prepared, "_unreachable", lambda _: None)
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", full)
-    with pytest.raises(data.DatasetNotAvailable, match="OSError: disk full. On a machine"):
+    with pytest.raises(data.DatasetNotAvailable, match=r"OSError: disk full\. On a machine"):
         data.load("mnist", data_dir=tmp_path)
 
 

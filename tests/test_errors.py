@@ -531,6 +531,8 @@ TABLE = [
         lambda f: binary().sample(1, -(2**31) - 1)),
     Row("sample-seed-of-three", V, r"one or two whole numbers .*\[1, 2, 3\]", lambda f: binary().sample(1, [1, 2, 3])),
     Row("sample-seed-bool", V, r"one or two whole numbers .*seed=True", lambda f: binary().sample(1, True)),
+    Row("sample-seed-of-bools", V, r"one or two whole numbers .*seed=\(True, 0\)",
+        lambda f: binary().sample(1, (True, 0))),
     Row("sample-seed-text", V, r"one or two whole numbers .*seed='ab'", lambda f: binary().sample(1, "ab")),
     Row("sample-seed-tensor", V, r"Expected an int32 seed of shape \[2\]\. Received: ",
         lambda f: binary().sample(1, tf.constant([1.0, 2.0]))),

@@ -49,8 +49,10 @@ class Refuse(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in ("tfvae", "keras", "tf_keras", "tensorflow_probability"):
             raise ImportError("refused: " + name)
+import numpy as np, tensorflow as tf  # asks where Keras lies, but loads it only when it is used
+loaded = [name for name in sys.modules if name.split(".")[0] in ("tfvae", "keras", "tf_keras", "tensorflow_probability")]
+assert not loaded, loaded
 sys.meta_path.insert(0, Refuse())
-import numpy as np, tensorflow as tf
 try:
     import tfvae
     raise SystemExit("tfvae could be imported")

@@ -2,4 +2,5 @@
 
 from tfvae.cli import app
 
-app(prog_name="tfvae")
+if __name__ == "__main__":
+    app(prog_name="tfvae")

@@ -42,8 +42,10 @@ def as_seed(seed: "int | Sequence[int] | tf.Tensor | Seed") -> Seed:
         return Seed(seed)
     if isinstance(seed, (int, np.integer)):
         words = [seed, 0]
+    elif isinstance(seed, np.ndarray):
+        words = list(np.atleast_1d(seed))
     else:
-        words = list(np.atleast_1d(seed)) if isinstance(seed, (Sequence, np.ndarray)) else []
+        words = list(seed) if isinstance(seed, Sequence) else []
     whole = all(isinstance(word, (int, np.integer)) and not isinstance(word, bool) for word in words)
     if len(words) != 2 or not whole or not all(-(2**31) <= word < 2**31 for word in words):
         raise ValueError(f"Expected seed to be one or two whole numbers in [-2^31, 2^31). Received: seed={seed!r}")
@@ -85,13 +87,13 @@ def _bits(
 
 
 def uniform(samples: tf.Tensor | int, shape: Sequence, seed: Seed, stream: int = 0) -> tf.Tensor:
-    """Draw float32 numbers uniform on (0, 1], 24 bits each, of shape [samples, *shape].
+    """Draw float32 numbers uniform on (0, 1), 23 bits each, of shape [samples, *shape].
 
     `shape` begins with the number of examples; the seed's `example` says which one is the first.
     """
     rest = tf.reduce_prod(tf.stack(list(shape[1:]))) if len(shape) > 1 else tf.constant(1)
     bits = _bits(samples, shape[0] * rest, seed.example * rest, seed, stream)
-    unit = (tf.cast(_shift_right(bits, 8), tf.float32) + 0.5) * 2.0**-24
+    unit = (tf.cast(_shift_right(bits, 9), tf.float32) + 0.5) * 2.0**-23  # exact: 24 bits of a float32
     return tf.reshape(unit, tf.stack([samples, *shape]))
 
 

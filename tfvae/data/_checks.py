@@ -56,8 +56,8 @@ def path(value: str | os.PathLike[str], name: str) -> str:
 def size(value: tuple[int, int]) -> tuple[int, int]:
     """Return a (height, width) pair of positive ints, or raise ValueError."""
     pair = value if isinstance(value, (tuple, list)) else ()
-    numbers = [_integer(side) for side in pair]
-    if len(numbers) != 2 or any(number is None or number < 1 for number in numbers):
+    numbers = [number for side in pair if (number := _integer(side)) is not None and number >= 1]
+    if len(pair) != 2 or len(numbers) != 2:
         raise ValueError(
             "size must be two ints of at least 1, (height, width). "
             f"Received: size={value!r}. Use for example size=(64, 64)."

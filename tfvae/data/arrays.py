@@ -156,8 +156,9 @@ def from_arrays(
     require(binarization)
     _checks.seed(seed)
     _checks.positive(batch_size, "batch_size")
-    given = {"train": train, "validation": validation, "test": test}
-    stored = {split: _stored(value, split) for split, value in given.items() if split == "train" or value is not None}
+    stored = {"train": _stored(train, "train")}
+    held = {"validation": validation, "test": test}
+    stored |= {split: _stored(value, split) for split, value in held.items() if value is not None}
     _check_alike(stored)
     kept = _checked_labels(labels, stored)
     if len(stored) < len(SPLITS):

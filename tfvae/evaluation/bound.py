@@ -65,13 +65,13 @@ def elbo(
     Example:
         >>> import numpy as np, tfvae
         >>> model = tfvae.zoo.vae((8, 8, 1), latent_dim=2, seed=0)
-        >>> bound = tfvae.evaluation.elbo(model, np.zeros([3, 8, 8, 1]))
+        >>> bound = tfvae.evaluation.elbo(model, np.zeros([3, 8, 8, 1]), progress=False)
         >>> abs(bound.elbo + bound.rate + bound.distortion) < 1e-3
         True
     """
     samples, start = positive_int("samples", samples), as_seed(seed)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def measure(x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         trace = model.trace(x, samples, Seed(start.words, example=start.example + index))
         return tf.cast(trace.rate, tf.float64), tf.cast(trace.distortion, tf.float64)

@@ -88,7 +88,9 @@ def log_evidence(
     samples, start = positive_int("samples", samples), as_seed(seed)
     tail = tail_length(samples) + 1
     weigh = tf.function(
-        lambda x, words, first: _moments(model, x, Seed(words, example=first), samples, tail), jit_compile=True
+        lambda x, words, first: _moments(model, x, Seed(words, example=first), samples, tail),
+        jit_compile=True,
+        autograph=False,
     )
     peak, first, second, top = per_example(
         model, data, lambda x, index: weigh(x, start.words, start.example + index), progress

@@ -30,6 +30,11 @@ class FixedScale(keras.layers.Layer):
 
     Raises:
         ValueError: if `scale` is no number of at least 1e-5.
+
+    Example:
+        >>> import tfvae
+        >>> round(float(tfvae.heads.FixedScale(0.5).value()), 3)
+        0.5
     """
 
     def __init__(self, scale: float, **kwargs: object):
@@ -58,6 +63,11 @@ class SharedScale(keras.layers.Layer):
 
     Reference: O. Rybkin, K. Daniilidis and S. Levine, "Simple and Effective VAE Training with Calibrated Decoders",
     2021, Sec. 3.1, https://arxiv.org/abs/2006.13202.
+
+    Example:
+        >>> import tfvae
+        >>> round(float(tfvae.heads.SharedScale(0.5).value()), 3)
+        0.5
     """
 
     def __init__(self, initial: float = 1.0, **kwargs: object):

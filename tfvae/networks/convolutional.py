@@ -58,7 +58,7 @@ def deconv(
 
     Example:
         >>> import tfvae
-        >>> tfvae.networks.deconv(64, 32, size=(28, 28)).compute_output_shape((None, 50))
+        >>> tuple(tfvae.networks.deconv(64, 32, size=(28, 28)).compute_output_shape((None, 50)))
         (None, 28, 28, 32)
     """
     channels = [positive_int("every entry of filters", count) for count in filters]

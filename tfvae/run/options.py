@@ -27,7 +27,7 @@ class Defaults:
 
 DEFAULTS = {
     "digits": Defaults(latent_dim=8, units=(256,), epochs=100, batch_size=64),
-    "mnist": Defaults(latent_dim=50, units=(400, 200), epochs=100, warm_up=10),
+    "mnist": Defaults(latent_dim=50, units=(400, 200), epochs=80, warm_up=10),
     "binarized_mnist": Defaults(latent_dim=50, epochs=30),
 }
 
