@@ -50,7 +50,8 @@ class Refuse(importlib.abc.MetaPathFinder):
         if name.split(".")[0] in ("tfvae", "keras", "tf_keras", "tensorflow_probability"):
             raise ImportError("refused: " + name)
 import numpy as np, tensorflow as tf  # asks where Keras lies, but loads it only when it is used
-loaded = [name for name in sys.modules if name.split(".")[0] in ("tfvae", "keras", "tf_keras", "tensorflow_probability")]
+names = ("tfvae", "keras", "tf_keras", "tensorflow_probability")
+loaded = [name for name in sys.modules if name.split(".")[0] in names]
 assert not loaded, loaded
 sys.meta_path.insert(0, Refuse())
 try:
@@ -150,3 +151,17 @@ def test_verify_sees_a_difference(model, folder, tmp_path):
     other = zoo.vae((8, 8, 1), 3, units=(16,), seed=2)
     parity = export.verify(other, saved_model=folder / "1", tflite=folder / "m.tflite", x=X)
     assert min(value for by_name in parity.differences.values() for value in by_name.values()) > 1e-3
+
+
+def test_an_mnist_model_agrees_in_three_formats(tfds_dir, tmp_path):
+    splits = data.load("mnist", data_dir=tfds_dir)
+    model = zoo.vae(splits.shape, 10, units=(50,), seed=0)
+    model.compile(keras.optimizers.Adam(1e-3))
+    model.fit(splits.train.take(50), epochs=1, verbose=0)
+    export.saved_model(model, tmp_path / "1")
+    export.tflite(model, tmp_path / "m.tflite")
+    x = next(iter(splits.test)).numpy()
+    parity = export.verify(model, saved_model=tmp_path / "1", tflite=tmp_path / "m.tflite", x=x)
+    assert max(parity.differences["SavedModel"].values()) < 1e-4
+    assert max(parity.differences["TFLite"].values()) < 1e-3
+    assert all(is_builtin(name) for name in operators(tmp_path / "m.tflite"))

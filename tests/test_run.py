@@ -26,7 +26,7 @@ FILES = {"card.json", "card.md", "logs", "model.keras", "model.tflite", "picture
 
 def _check_whole(folder):
     """Everything that is there under its own name is whole."""
-    for path in folder.glob("*.keras"):
+    for path in folder.glob("[!.]*.keras"):
         assert zipfile.ZipFile(path).testzip() is None
         assert isinstance(keras.models.load_model(path), tfvae.VAE)
     if (folder / "saved_model" / "1").exists():
@@ -35,9 +35,9 @@ def _check_whole(folder):
         from ai_edge_litert.interpreter import Interpreter
 
         assert "elbo" in Interpreter(model_path=str(folder / "model.tflite")).get_signature_list()
-    for path in folder.glob("pictures/*.png"):
+    for path in folder.glob("pictures/[!.]*.png"):
         Image.open(path).verify()
-    for path in folder.glob("*.json"):
+    for path in folder.glob("[!.]*.json"):
         json.loads(path.read_text())
 
 

@@ -74,7 +74,7 @@ def evaluate_command(
         splits = options.load_data(data_dir)
         test = splits.array("test")
         typer.echo(f"data: {splits}")
-        bound = evaluation.elbo(model, test, seed=seed)
+        bound = evaluation.elbo(model, test, seed=seed, progress=False)
         evidence = evaluation.log_evidence(model, test, samples, seed)
     except (ValueError, OSError, DatasetNotAvailable) as error:
         _fail(error)

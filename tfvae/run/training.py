@@ -159,7 +159,7 @@ def _finish(model: AbstractVAE, options: Options, splits: Splits, folder: Path, 
     say(f"measuring the evidence of {splits.sizes['test']} test examples with {options.samples} samples each")
     started = time.monotonic()
     test = splits.array("test")
-    bound = evaluation.elbo(model, test)
+    bound = evaluation.elbo(model, test, progress=False)
     evidence = evaluation.log_evidence(model, test, options.samples, progress=verbose > 0)
     say(f"measured in {time.monotonic() - started:.0f} s")
     return card.write(folder, model, options, splits, bound, evidence, parity)
