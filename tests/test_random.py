@@ -62,9 +62,12 @@ def test_no_row_is_a_shifted_copy_of_another(seed):
 
 def test_a_draw_depends_on_its_place_alone():
     z = _normals(6, [5, 3], 1, 2)
-    np.testing.assert_array_equal(_normals(2, [5, 3], 1, 2), z[:2])
-    np.testing.assert_array_equal(_normals(2, [5, 3], 1, 2, sample=4), z[4:])
-    np.testing.assert_array_equal(_normals(6, [2, 3], 1, 2, example=3), z[:, 3:])
+    # To the last bit but one: a processor rounds the logarithm of a number differently in a vector of another length.
+    np.testing.assert_allclose(_normals(2, [5, 3], 1, 2), z[:2], atol=1e-6)
+    np.testing.assert_allclose(_normals(2, [5, 3], 1, 2, sample=4), z[4:], atol=1e-6)
+    np.testing.assert_allclose(_normals(6, [2, 3], 1, 2, example=3), z[:, 3:], atol=1e-6)
+    u = uniform(6, [5, 3], as_seed((1, 2)))
+    np.testing.assert_array_equal(uniform(2, [2, 3], as_seed((1, 2))._replace(sample=4, example=3)), u[4:, 3:])
 
 
 def test_compiled_and_eager_agree():

@@ -125,8 +125,10 @@ def _writing(name):
 
 def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(finished, tmp_path):
     folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".writing-99-run.json").write_text("{")  # all that a run killed in its first instant leaves
     moments = {
-        "before anything": lambda f: (f / "run.json").exists(),
+        "before the first epoch": lambda f: (f / "run.json").exists(),
         "in the first checkpoint": _writing("checkpoint.keras"),
         "in a later checkpoint": lambda f: (f / "checkpoint.keras").exists() and _writing("checkpoint.keras")(f),
         "in the SavedModel": _writing("1"),
@@ -135,11 +137,13 @@ def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(finished, tm
     for name, moment in moments.items():
         assert _kill_when(folder, moment), name
         _check_whole(folder)
+    trained = (folder / "model.keras").stat().st_mtime_ns
     done = subprocess.run(
         [*COMMAND, "--epochs", "4", "--out", str(folder)], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert {path.name for path in folder.iterdir()} == FILES
+    assert (folder / "model.keras").stat().st_mtime_ns == trained  # what was trained is not trained again
     _check_whole(folder)
     one, other = (keras.models.load_model(f / "model.keras") for f in (folder, finished))
     states = [model.weights + model.optimizer.variables for model in (one, other)]

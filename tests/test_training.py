@@ -232,7 +232,7 @@ def test_convolutions_learn_and_export(x, tmp_path):
 
 @pytest.mark.parametrize("size", [(7, 5), (28, 20), (32, 32)])
 def test_deconv_reaches_any_size(size):
-    assert networks.deconv(8, 4, size=size).compute_output_shape((None, 3)) == (None, *size, 4)
+    assert tuple(networks.deconv(8, 4, size=size).compute_output_shape((None, 3))) == (None, *size, 4)
 
 
 def test_a_users_view(x):
@@ -240,7 +240,7 @@ def test_a_users_view(x):
     assert model.reconstruct(x[:3]).shape == (3, 8, 8, 1)
     np.testing.assert_array_equal(model.reconstruct(x[:3]), model.predict(x[:3], verbose=0))
     np.testing.assert_allclose(model.embed(x[:3]), model.encoder(x[:3]).mean())
-    np.testing.assert_array_equal(model.sample(4, seed=9), model.sample(7, seed=9)[:4])
+    np.testing.assert_allclose(model.sample(4, seed=9), model.sample(7, seed=9)[:4], atol=1e-6)
     assert np.abs(model.sample(4, seed=9) - model.sample(4, seed=10)).max() > 0
     assert 0 < model.sample(4, seed=(9, 1)).min()
     frozen = _model()

@@ -38,11 +38,23 @@ def replacing(target: str | Path) -> Iterator[Path]:
                 parent.rmdir()
 
 
+def is_temporary(path: Path) -> bool:
+    """Tell whether a path has one of the temporary names."""
+    return path.name.startswith((".writing-", ".replaced-"))
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder that is whole until it is gone: it is renamed first."""
+    aside = folder.with_name(f".replaced-{os.getpid()}-{folder.name}")
+    _remove(aside)
+    folder.rename(aside)
+    _remove(aside)
+
+
 def sweep(folder: str | Path) -> None:
     """Remove what a killed process left behind under temporary names."""
-    for pattern in (".writing-*", ".replaced-*"):
-        for path in Path(folder).rglob(pattern):
-            _remove(path)
+    for path in [path for path in Path(folder).rglob(".*") if is_temporary(path)]:
+        _remove(path)
 
 
 def write_text(target: str | Path, text: str) -> None:

@@ -140,7 +140,7 @@ n, seed = 16, np.array([7, 0], np.int32)
 served = tf.saved_model.load(str(OUT / "saved_model" / "1")).signatures["generate"]
 mobile = Interpreter(str(OUT / "model.tflite")).get_signature_runner("generate")
 drawn = {
-    "Keras": model.sample(n, seed=seed).numpy(),
+    "Keras": model.sample(n, seed=seed),
     "SavedModel": served(n=tf.constant(n), seed=tf.constant(seed))["x"].numpy(),
     "TFLite": mobile(n=np.int32(n), seed=seed)["x"],
 }

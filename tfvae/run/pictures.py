@@ -70,7 +70,9 @@ def scatter(model: AbstractVAE, x: np.ndarray, labels: np.ndarray | None) -> Fig
     figure = Figure(figsize=(6, 5), layout="constrained")
     axis = figure.add_subplot()
     colours = None if labels is None else labels[: len(x)]
-    marks = axis.scatter(points[:, 0], points[:, 1], c=colours, s=5, cmap="tab10", linewidths=0)
+    marks = axis.scatter(
+        points[:, 0], points[:, 1], c=colours, s=5, cmap=None if labels is None else "tab10", linewidths=0
+    )
     if colours is not None and len(np.unique(colours)) <= 10:
         axis.legend(*marks.legend_elements(), title="label", loc="center left", bbox_to_anchor=(1.0, 0.5))
     axis.set(xlabel=axes[0], ylabel=axes[1], title="latent map: posterior means of test examples")

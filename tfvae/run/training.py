@@ -1,7 +1,6 @@
 """The run itself: data, model, training that resumes, measurement, exports, pictures, card."""
 
 import json
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import keras
 from tfvae import evaluation, export
 from tfvae.callbacks import Checkpoint
 from tfvae.data import Splits
-from tfvae.files import sweep, write_json
+from tfvae.files import discard, is_temporary, sweep, write_json
 from tfvae.models.base import AbstractVAE
 from tfvae.run import card, pictures
 from tfvae.run.options import Options
@@ -62,7 +61,7 @@ def train(
     splits = options.load_data(data_dir)
     say(f"data: {splits}")
     if anew:
-        shutil.rmtree(folder)
+        discard(folder)
     _claim(folder, options)
     model = _fit(options, splits, folder, verbose, say)
     return _finish(model, options, splits, folder, verbose, say)
@@ -99,7 +98,7 @@ def _refuse_other_files(folder: Path, options: Options) -> None:
                 "Expected an empty folder, or one with a run of the same options; choose another --out, or "
                 f"--overwrite to begin anew. Received: {folder}, whose run has {others}"
             )
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and not all(is_temporary(path) for path in folder.iterdir()):
         raise RunExists(f"Expected an empty folder; choose another --out. Received: {folder}, which holds other files")
 
 
@@ -121,11 +120,12 @@ def _claim(folder: Path, options: Options) -> None:
 
 
 def _fit(options: Options, splits: Splits, folder: Path, verbose: int, say: Callable) -> AbstractVAE:
-    """Train to the last epoch, from the last checkpoint if there is one, and return the model."""
+    """Train to the last epoch, from the last checkpoint or the trained model if there is one, and return the model."""
     checkpoint, steps = folder / "checkpoint.keras", splits.steps_per_epoch
-    if checkpoint.exists():
-        model = load_model(checkpoint)
-        say(f"going on from {checkpoint}, after epoch {int(model.optimizer.iterations) // steps}")
+    kept = [path for path in (checkpoint, folder / "model.keras") if path.exists()]
+    if kept:
+        model = load_model(kept[0])
+        say(f"going on from {kept[0]}, after epoch {int(model.optimizer.iterations) // steps}")
     else:
         model = options.build(splits)
         rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
