@@ -254,3 +254,33 @@ def test_noise_differs_between_steps_and_is_fixed_in_validation(x):
     history = model.fit(x[:64], batch_size=64, epochs=3, shuffle=False, validation_data=x[:64], verbose=0).history
     assert len(set(history["distortion"])) == 3 and len(set(history["rate"])) == 1
     assert len(set(history["val_distortion"])) == 1
+
+
+def test_frozen_parts_stay_frozen_and_the_optimizer_is_kept(x, tmp_path):
+    model = _model()
+    model.encoder.trainable = False
+    model.compile(keras.optimizers.Adam(1e-2))
+    before = model.encoder.get_weights()
+    model.fit(x[:64], epochs=2, verbose=0)
+    for old, new in zip(before, model.encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    assert len(loaded.trainable_variables) == len(model.trainable_variables) == 4
+    assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations) > 0
+
+
+def test_weights_of_shape_b_and_b_1_are_the_same(x):
+    model, weight = _model(), np.arange(32, dtype="float32")
+    reports = [
+        model.evaluate(x[:32], sample_weight=w, batch_size=32, verbose=0, return_dict=True)
+        for w in (weight, weight[:, None])
+    ]
+    assert reports[0] == pytest.approx(reports[1], rel=1e-6)
+
+
+def test_a_users_own_bernoulli_refuses_grey_pixels(x):
+    model = tfvae.VAE(OwnEncoder(), OwnDecoder(), priors.StandardNormal(2), seed=0)
+    model.compile()
+    with pytest.raises(ValueError, match="Expected the values 0 and 1 only"):
+        model.fit(x * 0.3, verbose=0)

@@ -1,6 +1,7 @@
 """The command line: `tfvae train`, `evaluate`, `export` and `zoo`. Strings become objects here and in run/options."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -115,10 +116,11 @@ def _widths(units: str | None) -> tuple[int, ...] | None:
 def _load(path: Path, data: str | None) -> tuple[AbstractVAE, Options]:
     """Return a model and the options of its run, on other data if asked for."""
     manifest = (path if path.is_dir() else path.parent) / "run.json"
-    if data is not None:
-        options = Options.choose(data=data)
-    elif manifest.exists():
+    if manifest.exists():
         options = Options.read(manifest)
+        options = options if data is None else replace(options, data=data)
+    elif data is not None:
+        options = Options.choose(data=data)
     else:
         raise ValueError(f"Expected --data, because there is no run.json beside the model. Received: {path}")
     return _load_model(path), options

@@ -112,7 +112,7 @@ def is_builtin(operator: str) -> bool:
 def _draws(model: AbstractVAE, seed: int) -> np.ndarray:
     """Data on the likelihood's support: draws from the model."""
     z = draw(model.prior(), 5, Seed(tf.constant([seed, 1])))
-    return model.decoder(z).sample(seed=[seed, 2]).numpy()
+    return model.decoder(z).sample(seed=[seed, 2]).numpy().astype(model.variable_dtype)
 
 
 def _inputs(name: str, model: AbstractVAE, x: np.ndarray, seed: int) -> Iterator[dict]:

@@ -38,7 +38,14 @@ class Head(keras.layers.Layer):
 
     def build(self, input_shape: tuple) -> None:
         """Build the linear layer for features of shape [B, ...]."""
-        self.projection = Projection(self.event_shape, self.parameter_count, dtype=self.dtype_policy, name="projection")
+        # Made here and in no config of its own, so that a frozen head stays frozen only if it is told.
+        self.projection = Projection(
+            self.event_shape,
+            self.parameter_count,
+            dtype=self.dtype_policy,
+            trainable=self.trainable,
+            name="projection",
+        )
         self.projection.build(input_shape)
 
     def parameters(self, features: tf.Tensor) -> tf.Tensor:

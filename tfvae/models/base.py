@@ -9,7 +9,6 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import IncompatibleParts, positive_int, whole_number_in
-from tfvae.heads.support import REAL
 from tfvae.models import checks, compatibility, summary
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
@@ -48,8 +47,7 @@ class AbstractVAE(keras.Model):
         self.elbo_tracker = keras.metrics.Mean(name="elbo")
         self.rate_tracker = keras.metrics.Mean(name="rate")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
-        support = getattr(getattr(decoder, "head", None), "support", REAL)
-        self.check = checks.Checker(self.fits.event_shape, support)
+        self.check = checks.Checker(self.fits.event_shape, self.fits.support)
         self.built = True
 
     # What is drawn -------------------------------------------------------------------------------------------------
@@ -103,7 +101,7 @@ class AbstractVAE(keras.Model):
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         x = tf.cast(x, self.variable_dtype)
         x.set_shape([None, *self.fits.event_shape])
-        return x, tf.ones(tf.shape(x)[0], x.dtype) if weight is None else tf.cast(weight, x.dtype)
+        return x, tf.ones(tf.shape(x)[0], x.dtype) if weight is None else tf.reshape(tf.cast(weight, x.dtype), [-1])
 
     def _loss(self, trace: Trace, weight: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         return tf.add_n([-tf.reduce_mean(weight * self.objective.bound(trace, step)), *self.losses])
@@ -118,11 +116,18 @@ class AbstractVAE(keras.Model):
     def fit(self, x: object = None, *args: object, **options: object) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does, with the same arguments, on data that is checked first.
 
+        Callbacks that watch the ELBO need its direction, e.g. `EarlyStopping(monitor="val_elbo", mode="max")`.
+
         Raises:
             ValueError: for data outside the likelihood's support, of another shape or dtype, or with NaN.
         """
         self._refuse_keras_losses()
         _keep_weights(x, args, options)
+        if options.get("class_weight") is not None:
+            raise ValueError(
+                "Expected no class_weight, because labels are ignored; pass sample_weight. Received: "
+                f"class_weight={options['class_weight']!r}"
+            )
         if isinstance(x, (tf.data.Dataset, GeneratorType)):
             options.setdefault("shuffle", False)  # Keras would warn that it leaves the order to the stream
         if options.get("validation_data") is not None:

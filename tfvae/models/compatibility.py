@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import IncompatibleParts
+from tfvae.heads.support import BINARY, REAL, Support
 from tfvae.priors.base import Prior
 
 
@@ -19,6 +20,7 @@ class Fit(NamedTuple):
     posterior: str
     likelihood: str
     prior: str
+    support: Support
 
 
 def _distribution(role: str, value: object) -> tfd.Distribution:
@@ -84,6 +86,13 @@ def _check_dtypes(dtype: str, q: tfd.Distribution, p: tfd.Distribution, px: tfd.
         )
 
 
+def _support(decoder: keras.Model, px: tfd.Distribution) -> Support:
+    """The values that the likelihood scores: what its head says, or what the family of a user's own model says."""
+    if hasattr(decoder, "head"):
+        return decoder.head.support
+    return BINARY if isinstance(_innermost(px), tfd.Bernoulli) else REAL
+
+
 def _exact_rate(q: tfd.Distribution, p: tfd.Distribution) -> bool:
     """Tell whether TFP has KL(q || p) in closed form."""
     try:
@@ -129,11 +138,13 @@ def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, dtype: str) 
     q = _call("encoder", encoder, tf.zeros([1, *px.event_shape], prior.variable_dtype), given)
     _check_posterior(q, p, encoder, prior)
     _check_dtypes(dtype, q, p, px)
-    names = [_describe(part, d) for part, d in ((encoder, q), (decoder, px), (prior, p))]
-    return Fit(tuple(px.event_shape), p.event_shape[0], _exact_rate(q, p), *names)
+    posterior, likelihood, family = (_describe(d) for d in (q, px, p))
+    return Fit(
+        tuple(px.event_shape), p.event_shape[0], _exact_rate(q, p), posterior, likelihood, family, _support(decoder, px)
+    )
 
 
-def _describe(part: keras.Layer, distribution: tfd.Distribution) -> str:
+def _describe(distribution: tfd.Distribution) -> str:
     """Name the family of a distribution, and what is inside a wrapper."""
     family = type(distribution).__name__.lstrip("_")
     if isinstance(distribution, tfd.Independent):

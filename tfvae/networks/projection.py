@@ -35,7 +35,9 @@ class Projection(keras.layers.Layer):
         self.pointwise = bool(grid) and tuple(input_shape[1:-1]) == grid
         width = self.event_shape[-1] if self.pointwise else math.prod(self.event_shape)
         inputs = input_shape[-1] if self.pointwise else math.prod(input_shape[1:])
-        self.linear = keras.layers.Dense(width * self.count, dtype=self.dtype_policy, name="linear")
+        self.linear = keras.layers.Dense(
+            width * self.count, dtype=self.dtype_policy, trainable=self.trainable, name="linear"
+        )
         self.linear.build((None, inputs))
 
     def call(self, features: tf.Tensor) -> tf.Tensor:

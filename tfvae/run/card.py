@@ -41,7 +41,7 @@ def write(
         "protocol": {
             "selection": f"weights after the last of {options.epochs} epochs",
             "optimizer": f"Adam, learning rate {options.learning_rate:g} with cosine decay to 0",
-            "warm_up": f"weight of the rate from 0 to its value over {options.warm_up} epochs",
+            "warm_up": f"weight of the rate from 0 over {options.warm_up} epochs" if options.warm_up else "none",
             "batch_size": options.batch_size,
             "steps": int(model.optimizer.iterations),
             "evaluated_on": f"all {splits.sizes['test']} test examples",
@@ -71,7 +71,7 @@ def measured(bound: Bound, evidence: LogEvidence) -> dict:
             "samples": evidence.samples,
             "examples": evidence.examples,
             "median_effective_sample_size": float(np.median(evidence.effective_sample_size)),
-            "share_with_pareto_k_above_0.7": float(np.mean(evidence.pareto_k > 0.7)),
+            "share_with_pareto_k_at_most_0.7": float(np.mean(evidence.pareto_k <= 0.7)),  # an unknown k is none
         },
     }
 
@@ -91,7 +91,7 @@ def _size(path: Path) -> int:
 
 def _markdown(card: dict, results: str) -> str:
     evidence, data, protocol = card["test"]["log_evidence"], card["data"], card["protocol"]
-    reliable = 1 - evidence["share_with_pareto_k_above_0.7"]
+    reliable = evidence["share_with_pareto_k_at_most_0.7"]
     lines = [
         f"# {card['model']} on {data['name']}",
         card["citation"],

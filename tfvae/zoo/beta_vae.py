@@ -21,8 +21,8 @@ def beta_vae(
 
         E_q(z|x)[log p(x | z)] - beta KL(q(z | x) || p(z))
 
-    Two hidden layers of 1200 units, as for 2D shapes in the paper's Table 1; `warm_up` training steps of a rising
-    rate, none in the paper. Reference: Eq. (4).
+    Two hidden layers of 1200 units, as the encoder for 2D shapes in the paper's Table 1 (whose decoder has one more, of
+    tanh); `warm_up` training steps of a rising rate, none in the paper. Reference: Eq. (4).
 
     Example:
         >>> import tfvae
