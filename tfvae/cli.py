@@ -1,24 +1,26 @@
-"""The command line: `tfvae train`, `evaluate`, `export` and `zoo`. Strings become objects here and in run/options."""
+"""The command line: `tfvae train`, `evaluate`, `export` and `zoo`. Strings become objects here and in run/options.
+
+Each command imports what it needs when it runs, so that `--help` does not wait for TensorFlow.
+"""
 
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import keras
 import typer
 
-from tfvae import evaluation, export, zoo
-from tfvae.data import DatasetNotAvailable
 from tfvae.errors import ExportError
-from tfvae.models.base import AbstractVAE
-from tfvae.run import Options, card, train
-from tfvae.run.options import BINARIZATIONS
-from tfvae.run.training import load_model
 
+if TYPE_CHECKING:
+    from tfvae.models.base import AbstractVAE
+    from tfvae.run import Options
+
+# Plain help comes in half the time of boxes.
 app = typer.Typer(help="Variational auto-encoders: train, measure in nats, export.", no_args_is_help=True,
-                  pretty_exceptions_enable=False)  # fmt: skip
+                  pretty_exceptions_enable=False, rich_markup_mode=None)  # fmt: skip
 
+_BINARIZATIONS = ("none", "static", "dynamic")  # those of run/options, whose objects need TensorFlow
 _DEFAULT = "default: what suits the data"
 ModelArgument = Annotated[Path, typer.Argument(help="A run's folder, or a .keras file.")]
 DataOption = Annotated[str | None, typer.Option(help="Data set; default: the run's.")]
@@ -29,7 +31,7 @@ DataDirOption = Annotated[str | None, typer.Option(help="Folder of prepared data
 def train_command(
     model: Annotated[str, typer.Argument(help="Model of the zoo; `tfvae zoo` lists them.")] = "vae",
     data: Annotated[str, typer.Option(help="Data set, e.g. digits (no download) or mnist.")] = "digits",
-    binarization: Annotated[str | None, typer.Option(help=f"{', '.join(BINARIZATIONS)}; {_DEFAULT}.")] = None,
+    binarization: Annotated[str | None, typer.Option(help=f"{', '.join(_BINARIZATIONS)}; {_DEFAULT}.")] = None,
     latent_dim: Annotated[int | None, typer.Option(help=f"Length of z; {_DEFAULT}.")] = None,
     units: Annotated[str | None, typer.Option(help=f"Widths of the layers, e.g. 512,256; {_DEFAULT}.")] = None,
     epochs: Annotated[int | None, typer.Option(help=f"Passes over the data; {_DEFAULT}.")] = None,
@@ -43,6 +45,11 @@ def train_command(
     overwrite: Annotated[bool, typer.Option(help="Begin anew in a folder that holds a run.")] = False,
 ) -> None:
     """Train a model, measure it, export it and draw it, into one folder. Run again, it goes on where it stopped."""
+    import keras
+
+    from tfvae.data import DatasetNotAvailable
+    from tfvae.run import Options, train
+
     try:
         options = Options.choose(
             model, data, binarization, latent_dim, _widths(units), epochs, batch_size, warm_up,
@@ -70,6 +77,10 @@ def evaluate_command(
     data_dir: DataDirOption = None,
 ) -> None:
     """Measure ELBO, rate, distortion and log evidence of a saved model on the test examples, with errors."""
+    from tfvae import evaluation
+    from tfvae.data import DatasetNotAvailable
+    from tfvae.run import card
+
     try:
         model, options = _load(path, data)
         splits = options.load_data(data_dir)
@@ -88,6 +99,8 @@ def export_command(
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default: beside the model.")] = None,
 ) -> None:
     """Write saved_model/1 and model.tflite of a saved model, and compare both with it."""
+    from tfvae import export
+
     try:
         model = _load_model(path)
         folder = out or (path if path.is_dir() else path.parent)
@@ -101,6 +114,8 @@ def export_command(
 @app.command("zoo")
 def zoo_command() -> None:
     """List the models, with year, authors and link."""
+    from tfvae import zoo
+
     for name in zoo.__all__:
         citation = getattr(zoo, name).citation
         typer.echo(f"{name:12} {citation.year}  {citation.authors}, {citation.title}  {citation.url}")
@@ -113,8 +128,10 @@ def _widths(units: str | None) -> tuple[int, ...] | None:
         raise ValueError(f"Expected units as whole numbers with commas, e.g. 512,256. Received: {units=}") from None
 
 
-def _load(path: Path, data: str | None) -> tuple[AbstractVAE, Options]:
+def _load(path: Path, data: str | None) -> "tuple[AbstractVAE, Options]":
     """Return a model and the options of its run, on other data if asked for."""
+    from tfvae.run import Options
+
     manifest = (path if path.is_dir() else path.parent) / "run.json"
     if manifest.exists():
         options = Options.read(manifest)
@@ -126,7 +143,9 @@ def _load(path: Path, data: str | None) -> tuple[AbstractVAE, Options]:
     return _load_model(path), options
 
 
-def _load_model(path: Path) -> AbstractVAE:
+def _load_model(path: Path) -> "AbstractVAE":
+    from tfvae.run.training import load_model
+
     file = path / "model.keras" if path.is_dir() else path
     if not file.is_file():
         raise ValueError(f"Expected a run's folder with model.keras, or a .keras file. Received: {path}")

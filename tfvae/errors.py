@@ -13,6 +13,10 @@ class ExportError(RuntimeError):
     """An export was refused or its formats disagree; no file was left behind."""
 
 
+class NonFiniteLoss(ArithmeticError):
+    """The loss became NaN or infinite; the message says at which step and in which part."""
+
+
 def positive_int(name: str, value: object) -> int:
     """Return `value` as an int, or raise ValueError when it is no whole number above zero."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:

@@ -6,6 +6,8 @@ from tfvae.data.directory import from_directory
 from tfvae.data.loaders import load, names
 from tfvae.data.prepared import DatasetNotAvailable
 from tfvae.data.splits import Splits
+from tfvae.data.streaming import stream, stream_directory, stream_tfrecords
+from tfvae.data.streams import Stream
 
 __all__ = [
     "Binarization",
@@ -14,8 +16,12 @@ __all__ = [
     "NoBinarization",
     "Splits",
     "StaticBinarization",
+    "Stream",
     "from_arrays",
     "from_directory",
     "load",
     "names",
+    "stream",
+    "stream_directory",
+    "stream_tfrecords",
 ]

@@ -63,3 +63,10 @@ def size(value: tuple[int, int]) -> tuple[int, int]:
             f"Received: size={value!r}. Use for example size=(64, 64)."
         )
     return numbers[0], numbers[1]
+
+
+def channels(value: int) -> int:
+    """Return 1 or 3, or raise ValueError."""
+    if isinstance(value, bool) or value not in (1, 3):
+        raise ValueError(f"channels must be 1 (grey) or 3 (colour). Received: channels={value!r}. Use channels=3.")
+    return value

@@ -8,14 +8,15 @@ import tensorflow as tf
 
 from tfvae.data import _checks
 from tfvae.data.stored import Stored
+from tfvae.random import Seed, uniform
 
 _ROWS = 1024  # examples drawn at a time, which bounds the memory of the float32 uniforms
-# The second half of a key is an epoch (>= 0) for draws of training batches, one of these for draws made once.
 _ONCE = {"train": -1, "validation": -2, "test": -3}
+_STREAM = 2  # of the noise: models draw z from the streams 0 and 1 of the same seeds
 
 
-def _bernoulli(p: tf.Tensor, seed: int, stream: tf.Tensor | int, batch: tf.Tensor | int) -> tf.Tensor:
-    """Draw x ~ Bernoulli(p) as float32, a function of (seed, stream, batch) alone."""
+def _bernoulli_once(p: tf.Tensor, seed: int, stream: int, batch: int) -> tf.Tensor:
+    """Draw x ~ Bernoulli(p) as float32, a function of (seed, stream, batch) alone, the same in every version."""
     # Philox is named because the automatic choice differs between devices.
     key = tf.stack([tf.constant(seed, tf.int64), tf.cast(stream, tf.int64)])
     key = tf.random.fold_in(key, tf.cast(batch, tf.int64), alg="philox")
@@ -30,7 +31,7 @@ def _drawn_once(stored: Stored, seed: int, split: str) -> Stored:
         rows = slice(start, min(start + _ROWS, len(stored)))
         with tf.init_scope():  # eagerly, even when first asked for while a `map` is being traced
             p = stored.gather(tf.range(rows.start, rows.stop))
-            drawn[rows] = _bernoulli(p, seed, _ONCE[split], number).numpy()
+            drawn[rows] = _bernoulli_once(p, seed, _ONCE[split], number).numpy()
     return Stored(drawn)
 
 
@@ -162,7 +163,11 @@ class DynamicBinarization(Binarization):
 
     def each_batch(self, x: tf.Tensor, epoch: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
         """Return the draw of this batch of this epoch."""
-        return _bernoulli(x, self.seed, epoch, batch)
+        words = tf.stack([tf.constant(self.seed), tf.cast(epoch, tf.int32)])
+        sizes = [tf.shape(x)[0], *x.shape[1:]]
+        # u < v with u in (0, 1): v = 0 never gives a one, v = 1 always does. Hashing compiles, and Philox hardly does.
+        u = uniform(1, sizes, Seed(words, sample=tf.cast(batch, tf.int32)), _STREAM)[0]
+        return tf.ensure_shape(tf.cast(u < x, tf.float32), x.shape)
 
 
 NO_BINARIZATION = NoBinarization()

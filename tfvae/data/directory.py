@@ -99,9 +99,7 @@ def from_directory(
       >>> splits.shape, splits.sizes["train"]
       ((8, 8, 1), 8)
     """
-    size = _checks.size(size)
-    if isinstance(channels, bool) or channels not in (1, 3):
-        raise ValueError(f"channels must be 1 (grey) or 3 (colour). Received: channels={channels!r}. Use channels=3.")
+    size, channels = _checks.size(size), _checks.channels(channels)
     require(binarization)
     _checks.seed(seed)
     _checks.positive(batch_size, "batch_size")

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -13,23 +13,10 @@ import tensorflow as tf
 
 from tfvae.data import _checks
 from tfvae.data.binarization import Binarization, require
+from tfvae.data.resident import Resident, each_time, epoch_order
 from tfvae.data.stored import Stored
 
 SPLITS = ("train", "validation", "test")
-# TensorFlow's `index_shuffle` fixes 4 rounds, and then the orders of two epochs of 50000 examples correlate by 0.7.
-_ROUNDS = 24
-
-
-def _epoch_order(position: tf.Tensor, seed: int, epoch: tf.Tensor, n: int) -> tf.Tensor:
-    """Return which example stands at each position [b] of an epoch: a permutation of 0..n-1 keyed by (seed, epoch)."""
-    key = tf.stack([tf.constant(0, tf.int64), tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
-    last = tf.constant(n - 1, tf.int64)
-    return tf.raw_ops.RandomIndexShuffle(index=position, seed=key, max_index=last, rounds=_ROUNDS)
-
-
-def _mapped(data: tf.data.Dataset, function: Callable[[tf.Tensor], tf.Tensor]) -> tf.data.Dataset:
-    """Compute batches in parallel, delivered in order."""
-    return data.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -111,18 +98,8 @@ class Splits:
     @functools.cached_property
     def train(self) -> tf.data.Dataset:
         """Training batches, one epoch an iteration: the i-th iteration is epoch i of `train_from(0)`."""
-        epochs = itertools.count()
-
-        def next_epoch(_: tf.Tensor) -> tf.Tensor:
-            # A Python counter, because it depends neither on TensorFlow's global seed nor on a distribution strategy.
-            epoch = tf.numpy_function(lambda: np.int64(next(epochs)), [], tf.int64)
-            return tf.ensure_shape(epoch, [])
-
-        def batches(epoch: tf.Tensor) -> tf.data.Dataset:
-            return _mapped(tf.data.Dataset.range(self.steps_per_epoch), lambda batch: self._batch(epoch, batch))
-
-        data = tf.data.Dataset.range(1).map(next_epoch).flat_map(batches)
-        return data.apply(tf.data.experimental.assert_cardinality(self.steps_per_epoch)).prefetch(tf.data.AUTOTUNE)
+        keys = each_time(itertools.count(), self._train.epoch)
+        return self._train.batches(keys.apply(tf.data.experimental.assert_cardinality(self.steps_per_epoch)))
 
     @functools.cached_property
     def validation(self) -> tf.data.Dataset:
@@ -152,9 +129,9 @@ class Splits:
           >>> bool((third.numpy() == next(iter(digits.train_from(2))).numpy()).all())
           True
         """
-        steps = self.steps_per_epoch
-        counter = tf.data.Dataset.counter(start=_checks.step(step))
-        return _mapped(counter, lambda k: self._batch(k // steps, k % steps)).prefetch(tf.data.AUTOTUNE)
+        start = _checks.step(step)
+        train = dataclasses.replace(self._train, start=start)
+        return train.batches(train.keys_from(start))
 
     def array(self, split: str) -> np.ndarray:
         """Return a split as the model sees it, float32 `[n, *shape]`, in the order of its labels.
@@ -175,29 +152,19 @@ class Splits:
             return np.concatenate([x.numpy() for x in getattr(self, split)])
         n = len(self.stored["train"])
         out = np.empty((n, *self.shape), np.float32)
-        order = _epoch_order(tf.range(n, dtype=tf.int64), self.seed, tf.constant(0), n).numpy()
+        order = epoch_order(tf.range(n, dtype=tf.int64), self.seed, tf.constant(0), n).numpy()
         for number, x in enumerate(self.train_from(0).take(self.steps_per_epoch)):
             out[order[number * self.batch_size : (number + 1) * self.batch_size]] = x
         return out
 
     @functools.cached_property
-    def _train(self) -> Stored:
-        return self.binarization.once(self.stored["train"], "train")
-
-    def _batch(self, epoch: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-        n = len(self._train)
-        order = _epoch_order(self._positions(batch, n), self.seed, epoch, n)  # [b]
-        return self.binarization.each_batch(self._train.gather(order), epoch, batch)  # [b, *shape]
+    def _train(self) -> Resident:
+        stored = self.binarization.once(self.stored["train"], "train")
+        return Resident(stored, self.batch_size, self.seed, self.binarization)
 
     def _in_order(self, split: str) -> tf.data.Dataset:
-        stored = self.binarization.once(self.stored[split], split)
-        batches = tf.data.Dataset.range(math.ceil(len(stored) / self.batch_size))
-        data = _mapped(batches, lambda batch: stored.gather(self._positions(batch, len(stored))))
-        return data.prefetch(tf.data.AUTOTUNE)
-
-    def _positions(self, batch: tf.Tensor, n: int) -> tf.Tensor:
-        start = batch * self.batch_size
-        return tf.range(start, tf.minimum(start + self.batch_size, n))
+        kept = Resident(self.binarization.once(self.stored[split], split), self.batch_size)
+        return kept.batches(kept.epoch(0))
 
     def __repr__(self) -> str:
         """Return name, shape, sizes and binarisation in one line."""

@@ -1,7 +1,7 @@
 """What every VAE has in common: the package's only training step, and the methods a user calls."""
 
 import random
-from types import GeneratorType
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import IncompatibleParts, positive_int, whole_number_in
-from tfvae.models import checks, compatibility, summary
+from tfvae.models import checks, compatibility, fitting, replicas, summary
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
 from tfvae.priors.base import Prior
@@ -47,6 +47,8 @@ class AbstractVAE(keras.Model):
         self.elbo_tracker = keras.metrics.Mean(name="elbo")
         self.rate_tracker = keras.metrics.Mean(name="rate")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
+        self.origin: int | None = None
+        self.chooses_jit, self.functions = False, dict[tuple, Callable]()
         self.check = checks.Checker(self.fits.event_shape, self.fits.support)
         self.built = True
 
@@ -76,26 +78,35 @@ class AbstractVAE(keras.Model):
     # Training ------------------------------------------------------------------------------------------------------
 
     def train_step(self, data: object) -> dict:
-        """Take one step up the objective's gradient; the noise is a function of the seed and the step alone."""
+        """Take one step up the objective's gradient; the noise is a function of the seed and the step alone.
+
+        A loss that is not finite changes no weight.
+        """
         x, weight = self._unpack(data)
+        first, total = replicas.place(tf.shape(x)[0])
         step = self.optimizer.iterations
-        seed = Seed(tf.stack([tf.constant(self.seed), tf.cast(step, tf.int32)]))
+        seed = Seed(tf.stack([tf.constant(self.seed), tf.cast(step, tf.int32)]), example=first)
         with tf.GradientTape() as tape:
             trace = self.trace(x, self.objective.samples, seed, training=True)
-            loss = self._loss(trace, weight, step)
+            losses = -weight * self.objective.bound(trace, step)  # [B]
+            penalty = self._penalty(losses.dtype)
+            loss = tf.reduce_sum(losses) / tf.cast(total, losses.dtype) + replicas.share(penalty)
             scaled = self.optimizer.scale_loss(loss)
         weights = self.trainable_variables
-        self.optimizer.apply(tape.gradient(scaled, [w.value for w in weights]), weights)
-        return self._track(loss, trace, weight)
+        gradients = tape.gradient(scaled, [w.value for w in weights])
+        replicas.apply_if(tf.math.is_finite(loss), lambda: self.optimizer.apply(gradients, weights))
+        return self._track(losses + penalty, trace, weight)
 
     def test_step(self, data: object) -> dict:
         """Measure one batch; the noise of an example is a function of the seed and its place in the data."""
         x, weight = self._unpack(data)
-        seen = tf.cast(self._loss_tracker.count, tf.int32)
-        seed = Seed(tf.constant([self.seed, -1]), example=seen)  # no training step has the number -1
+        first, _ = replicas.place(tf.shape(x)[0])
+        seen = tf.cast(replicas.total(self._loss_tracker.count), tf.int32)
+        seed = Seed(tf.constant([self.seed, -1]), example=seen + first)  # no training step has the number -1
         trace = self.trace(x, self.objective.samples, seed)
         step = self.optimizer.iterations if self.optimizer is not None else tf.constant(0)
-        return self._track(self._loss(trace, weight, step), trace, weight)
+        losses = -weight * self.objective.bound(trace, step)  # [B]
+        return self._track(losses + self._penalty(losses.dtype), trace, weight)
 
     def _unpack(self, data: object) -> tuple[tf.Tensor, tf.Tensor]:
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -103,36 +114,54 @@ class AbstractVAE(keras.Model):
         x.set_shape([None, *self.fits.event_shape])
         return x, tf.ones(tf.shape(x)[0], x.dtype) if weight is None else tf.reshape(tf.cast(weight, x.dtype), [-1])
 
-    def _loss(self, trace: Trace, weight: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        return tf.add_n([-tf.reduce_mean(weight * self.objective.bound(trace, step)), *self.losses])
+    def _penalty(self, dtype: tf.DType) -> tf.Tensor:
+        """What layers add to the loss, such as weight decay, a scalar."""
+        return tf.add_n(self.losses) if self.losses else tf.zeros([], dtype)
 
-    def _track(self, loss: tf.Tensor, trace: Trace, weight: tf.Tensor) -> dict:
-        self._loss_tracker.update_state(loss, sample_weight=tf.shape(weight)[0])
+    def _track(self, losses: tf.Tensor, trace: Trace, weight: tf.Tensor) -> dict:
+        self._loss_tracker.update_state(losses)
         self.elbo_tracker.update_state(trace.elbo, weight)
         self.rate_tracker.update_state(trace.rate, weight)
         self.distortion_tracker.update_state(trace.distortion, weight)
-        return self.get_metrics_result()
+        return replicas.reducible(self.get_metrics_result())
+
+    @property
+    def running_loss(self) -> keras.metrics.Mean:
+        """The mean loss since the epoch or the evaluation began."""
+        return self._loss_tracker
+
+    def compile(self, optimizer: object = "rmsprop", *args: object, **options: object) -> None:
+        """Prepare for training as `keras.Model.compile` does; the objective is the loss.
+
+        With `jit_compile="auto"`, the default, `fit` and `evaluate` compile with XLA where the work is long enough to
+        earn the compilation back. `steps_per_execution=1`, the default, lets them run many steps in one call as long
+        as no callback wants to see every batch.
+        """
+        super().compile(optimizer, *args, **options)
+        self.chooses_jit = options.get("jit_compile", "auto") == "auto" and not self.run_eagerly
+        self.functions = {}
+
+    def get_compile_config(self) -> dict:
+        config = super().get_compile_config()
+        return {**config, "jit_compile": "auto"} if config and self.chooses_jit else config
+
+    def compile_from_config(self, config: dict) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)  # so that its state finds its place when a file is loaded
 
     def fit(self, x: object = None, *args: object, **options: object) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does, with the same arguments, on data that is checked first.
 
         Callbacks that watch the ELBO need its direction, e.g. `EarlyStopping(monitor="val_elbo", mode="max")`.
+        `tfvae.callbacks.Checkpoint` makes a run resume where it was stopped.
 
         Raises:
             ValueError: for data outside the likelihood's support, of another shape or dtype, or with NaN.
+            NonFiniteLoss: at the first step whose loss is NaN or infinite.
         """
         self._refuse_keras_losses()
-        _keep_weights(x, args, options)
-        if options.get("class_weight") is not None:
-            raise ValueError(
-                "Expected no class_weight, because labels are ignored; pass sample_weight. Received: "
-                f"class_weight={options['class_weight']!r}"
-            )
-        if isinstance(x, (tf.data.Dataset, GeneratorType)):
-            options.setdefault("shuffle", False)  # Keras would warn that it leaves the order to the stream
-        if options.get("validation_data") is not None:
-            options["validation_data"] = self.check(options["validation_data"])
-        return checks.clearly(super().fit, self.check(x), *args, **options)
+        return checks.clearly(fitting.fit, self, super().fit, x, args, options)
 
     def evaluate(self, x: object = None, *args: object, **options: object) -> dict | list:
         """Measure `loss`, `elbo`, `rate` and `distortion` as `keras.Model.evaluate` does, on checked data.
@@ -141,9 +170,7 @@ class AbstractVAE(keras.Model):
             ValueError: as `fit` does.
         """
         self._refuse_keras_losses()
-        _keep_weights(x, args, options)
-        cached = options.get("_use_cached_eval_dataset", False)  # fit has checked its validation data already
-        return checks.clearly(super().evaluate, x if cached else self.check(x), *args, **options)
+        return checks.clearly(fitting.evaluate, self, super().evaluate, x, args, options)
 
     def predict(self, x: object, *args: object, **options: object) -> np.ndarray:
         """Return mean reconstructions as `keras.Model.predict` does; any finite x of the right shape is taken.
@@ -212,12 +239,6 @@ def require_vae(model: object) -> None:
     """Raise ValueError if `model` is no model of the library."""
     if not isinstance(model, AbstractVAE):
         raise ValueError(f"Expected a model of tfvae, such as tfvae.VAE or tfvae.zoo.vae(...). Received: {model=!r}")
-
-
-def _keep_weights(x: object, args: tuple, options: dict) -> None:
-    """Give `y`, which the model ignores, because Keras drops sample weights without it."""
-    if not args and options.get("y") is None and options.get("sample_weight") is not None:
-        options["y"] = x
 
 
 _PARTS = ("encoder", "decoder", "prior", "objective")

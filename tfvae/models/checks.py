@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae.data.resident import Resident
 from tfvae.heads.support import REAL, Support
 
 Result = TypeVar("Result")
@@ -57,6 +58,20 @@ class Checker:
         values = self._as_array(x)
         if values.shape[1:] != self.event_shape or not values.size:
             self._refuse_shape(values.shape)
+        self._refuse_outside(values)
+        return values
+
+    def resident(self, data: Resident) -> None:
+        """Check examples that lie in memory, once for each value that they can have.
+
+        Raises:
+            ValueError: as `array` does.
+        """
+        if data.stored.values.shape[1:] != self.event_shape:
+            self._refuse_shape(data.stored.values.shape)
+        self._refuse_outside(data.distinct())
+
+    def _refuse_outside(self, values: np.ndarray) -> None:
         inside = np.asarray(self.support.contains(values))
         if not inside.all():
             first = np.unravel_index(np.argmin(inside), inside.shape)
@@ -66,7 +81,6 @@ class Checker:
                 f"{values.size} values outside, from {values.min()} to {values.max()}, the first x{list(where)}="
                 f"{values[where]}"
             )
-        return values
 
     def _check_spec(self, spec: tf.TensorSpec) -> None:
         if not isinstance(spec, tf.TensorSpec):

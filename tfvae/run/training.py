@@ -15,6 +15,8 @@ from tfvae.models.base import AbstractVAE
 from tfvae.run import card, pictures
 from tfvae.run.options import Options
 
+_SECONDS = 30.0  # of training that a killed run loses at most
+
 
 class RunExists(ValueError):
     """The folder holds something else than this run."""
@@ -121,26 +123,21 @@ def _claim(folder: Path, options: Options) -> None:
 
 def _fit(options: Options, splits: Splits, folder: Path, verbose: int, say: Callable) -> AbstractVAE:
     """Train to the last epoch, from the last checkpoint or the trained model if there is one, and return the model."""
-    checkpoint, steps = folder / "checkpoint.keras", splits.steps_per_epoch
-    kept = [path for path in (checkpoint, folder / "model.keras") if path.exists()]
-    if kept:
-        model = load_model(kept[0])
-        say(f"going on from {kept[0]}, after epoch {int(model.optimizer.iterations) // steps}")
-    else:
-        model = options.build(splits)
-        rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
-        model.compile(keras.optimizers.Adam(rate), jit_compile=True)
-    done = int(model.optimizer.iterations)
-    if done < options.epochs * steps:
-        model.fit(
-            splits.train_from(done),
-            steps_per_epoch=steps,
-            initial_epoch=done // steps,
-            epochs=options.epochs,
-            validation_data=splits.validation,
-            callbacks=[Checkpoint(checkpoint), keras.callbacks.TensorBoard(folder / "logs", write_graph=False)],
-            verbose=verbose,
-        )
+    if (folder / "model.keras").exists():
+        return load_model(folder / "model.keras")
+    checkpoint = Checkpoint(folder / "checkpoint.keras", seconds=_SECONDS)
+    model = options.build(splits)
+    rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * splits.steps_per_epoch)
+    model.compile(keras.optimizers.Adam(rate), jit_compile=True)
+    if checkpoint.path.exists():
+        say(f"going on from {checkpoint.path}")
+    model.fit(
+        splits.train,
+        epochs=options.epochs,
+        validation_data=splits.validation,
+        callbacks=[checkpoint, keras.callbacks.TensorBoard(folder / "logs", write_graph=False)],
+        verbose=verbose,
+    )
     return model
 
 

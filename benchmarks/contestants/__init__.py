@@ -1,0 +1,1 @@
+"""One module for each contestant; `benchmarks.serve` runs it in a process of its own."""

@@ -1,0 +1,117 @@
+"""The benchmarks' own arithmetic; how fast anything is, no test says."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # they are not part of the installed package
+
+from benchmarks import cli, machine, race, report, results
+from benchmarks.contestants import floor
+from benchmarks.results import Comparison, Measure, Result
+from benchmarks.works import GROWTH, PIXELS, RACES, named
+
+ROUNDS = [{"tfvae": 300.0, "torch_loop": 100.0}, {"tfvae": 100.0, "torch_loop": 100.0},
+          {"tfvae": 200.0, "torch_loop": 50.0}, {"tfvae": 500.0}]  # fmt: skip
+
+
+def _result(*comparisons, rounds=ROUNDS, left_out=None):
+    measure = Measure("images/s", rounds, list(comparisons))
+    return Result("a work", "2026-01-01", 0.0, False, [measure], left_out or {}, {"tfvae": 900.0}, {"tfvae": 500.0})
+
+
+def _rows(result):
+    table = report.render({"W0": result}, {"processor": "some"}, "command")
+    return [line for line in table.splitlines() if line.startswith(("| tfvae", "| import"))]
+
+
+def test_a_ratio_is_taken_within_a_round_and_its_median_judged():
+    comparison = Comparison("tfvae", "torch_loop", 2.5)
+    (measure,) = _result(comparison).measures
+    assert results.ratio(measure, comparison) == results.Spread(3.0, 1.0, 4.0)  # of 3, 1 and 4; not 250 / 100
+    assert _rows(_result(comparison)) == [
+        "| tfvae | 250 | torch_loop | 100 | 3.00 | 1.00 .. 4.00 | at least 2.5 | met |"
+    ]
+
+
+@pytest.mark.parametrize(("target", "at_most", "verdict"), [
+    (3.0, False, "met"), (3.1, False, "missed"), (3.0, True, "met"), (2.9, True, "missed"), (None, False, ""),
+])  # fmt: skip
+def test_the_side_of_a_target_counts(target, at_most, verdict):
+    comparison = Comparison("tfvae", "torch_loop", target, at_most)
+    (row,) = _rows(_result(comparison))
+    assert row.endswith(f"| {verdict} |") and ("at most" in row) == at_most
+
+
+def test_a_target_may_speak_of_the_value_itself():
+    (row,) = _rows(_result(Comparison("tfvae", None, 1.0, at_most=True), rounds=[{"tfvae": 0.5}, {"tfvae": 0.7}]))
+    assert row == "| tfvae | 0.6 |  |  | 0.60 | 0.50 .. 0.70 | at most 1 | met |"
+
+
+def test_a_peer_that_is_not_installed_is_left_out_by_name(monkeypatch):
+    present = machine.version
+    monkeypatch.setattr(machine, "version", lambda package: None if package == "pythae" else present(package))
+    assert race.missing("tfvae") is None and race.missing("floor") is None
+    assert "pythae" in race.missing("pythae")
+    (row,) = _rows(_result(Comparison("tfvae", "pythae", 1.5), left_out={"pythae": race.missing("pythae")}))
+    assert "pythae: not installed: " in row and "met" not in row
+
+
+@pytest.mark.slow
+def test_a_race_runs_without_any_peer(monkeypatch, tmp_path):
+    np.save(tmp_path / "images.npy", np.zeros((5000, 28, 28, 1), np.uint8))
+    monkeypatch.setenv("BENCHMARK_IMAGES", str(tmp_path / "images.npy"))
+    present = machine.version
+    peers = {"torch", "pythae", "jax"}
+    monkeypatch.setattr(machine, "version", lambda package: None if package in peers else present(package))
+    result = race.race(named("W1"), 2, True, tmp_path)
+    assert result.left_out.keys() == {"torch_loop", "pythae", "jax_loop"}
+    assert all(values.keys() == {"tfvae", "floor", "keras_plain"} for values in result.measures[0].rounds)
+
+
+def test_the_floors_products_are_those_of_a_step():
+    encoder, decoder = PIXELS * 200 + 200 * 200 + 200 * 100, 50 * 200 + 200 * 200 + 200 * PIXELS
+    for name, rows in (("W1", 1), ("W3", 50)):
+        work = named(name)
+        # Forward, weights and inputs: three products a layer, but the images need no gradient.
+        expected = 2 * work.batch * (3 * encoder - PIXELS * 200 + 3 * rows * decoder)
+        assert sum(product.flops for product in floor.products(work)) == expected
+    assert sum(product.flops for product in floor.products(named("W4"))) == 2 * 5000 * decoder
+
+
+def test_the_floor_counts_what_it_did():
+    work = dataclasses.replace(named("W1"), batch=4)
+    assert floor.prepare(work, np.zeros((10, 28, 28, 1), np.uint8))() == 8  # whole batches
+
+
+def test_rewriting_keeps_the_notes_and_the_works_not_run(tmp_path):
+    path = tmp_path / "RESULTS.md"
+    comparison = Comparison("tfvae", "torch_loop", 1.5)
+    report.write(path, {"W1": _result(comparison)}, {"processor": "some"}, "python -m benchmarks")
+    assert "## What helped and what did not" in path.read_text()
+    path.write_text(path.read_text() + "\nJust this.\n")
+    report.write(path, {"W2": _result(comparison, rounds=ROUNDS[:1])}, {"processor": "some"}, "python -m benchmarks")
+    text = path.read_text()
+    assert text.endswith("\nJust this.\n") and text.count(report.MARKER) == 1
+    assert text.index("## W1") < text.index("## W2") < text.index(report.MARKER)
+    kept = json.loads((tmp_path / "results.json").read_text())["works"]["W1"]
+    assert results.from_dict(kept) == _result(comparison)
+
+
+def test_every_work_has_contestants_and_a_quick_form():
+    for name, work in RACES.items():
+        assert {*work.peers, *work.memory} <= race.NEEDS.keys()
+        assert 0 < named(name, quick=True).examples < work.examples
+    names = [work.name for axis in GROWTH.values() for work in axis]
+    assert len(set(names)) == len(names)
+    assert all(Path(race.ROOT, "benchmarks", "contestants", f"{name}.py").exists() for name in race.NEEDS)
+
+
+def test_an_unknown_work_is_refused():
+    done = CliRunner().invoke(cli.app, ["--works", "W1,W99"])
+    assert done.exit_code == 2 and "W99" in done.output

@@ -1,0 +1,55 @@
+"""Several replicas, in one process and in two, give the numbers of one process with the global batch."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+WORKER = str(Path(__file__).with_name("worker.py"))
+
+
+def _free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for opened in sockets:
+        opened.bind(("127.0.0.1", 0))
+    ports = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return ports
+
+
+def _cluster(command, workers=2):
+    """Run the command once for each worker of a cluster on loopback."""
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
+    processes = []
+    for index in range(workers):
+        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, "TF_CONFIG": json.dumps(config), "TF_CPP_MIN_LOG_LEVEL": "2"}
+        processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                          text=True))  # fmt: skip
+    outputs = [process.communicate(timeout=400)[0] for process in processes]
+    for process, output in zip(processes, outputs, strict=True):
+        assert process.returncode == 0, output[-3000:]
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    subprocess.run([sys.executable, WORKER, str(folder)], check=True, capture_output=True, timeout=300)
+    return dict(np.load(folder / "worker0.npz"))
+
+
+def test_two_workers_train_as_one_process_with_the_global_batch(alone, tmp_path):
+    _cluster([sys.executable, WORKER, str(tmp_path)])
+    first, second = (dict(np.load(tmp_path / f"worker{i}.npz")) for i in range(2))
+    assert set(first) == set(alone)
+    for name in alone:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)  # metrics and weights
+        np.testing.assert_allclose(first[name], alone[name], rtol=1e-4, atol=2e-5, err_msg=name)
+    assert [path.name for path in tmp_path.glob("*.keras")] == ["checkpoint.keras"]

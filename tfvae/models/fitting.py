@@ -1,0 +1,223 @@
+"""What `fit` and `evaluate` do around Keras' own: check the data, plan the execution, go on where a run stopped."""
+
+import inspect
+import itertools
+import math
+from collections.abc import Callable
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfvae.callbacks import START, Checkpoint, Position
+from tfvae.data.resident import Resident, each_time
+from tfvae.data.stored import Stored
+from tfvae.models import execution, replicas
+
+if TYPE_CHECKING:
+    from tfvae.models.base import AbstractVAE
+
+Result = TypeVar("Result")
+_HELD = (np.uint8, np.bool_, np.float32)  # dtypes of arrays that are kept as they are
+
+
+def fit(model: "AbstractVAE", keras_fit: Callable, x: object, args: tuple, options: dict) -> keras.callbacks.History:
+    """Run Keras' fit: resumed, in calls of many steps where nothing forbids it, and stopped at a loss not finite."""
+    call = _arguments(keras.Model.fit, model, x, args, options)
+    if call.pop("class_weight") is not None:
+        raise ValueError(
+            "Expected no class_weight, because labels are ignored; pass sample_weight. Received: "
+            f"class_weight={options['class_weight']!r}"
+        )
+    alone = _alone(model)
+    train = _source(model, call, "x", model.seed if call["shuffle"] else None)
+    held_out = _held_out(model, call)
+    position = _restore(model, call)
+    first = _begin(model, call, train, position)
+    total = call["steps_per_epoch"]
+    callbacks = call.pop("callbacks")
+    callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
+    single = not alone or any(execution.wants_every_batch(callback) for callback in callbacks)
+    plan = execution.plan(model, train, _batch_size(call, train), total, call["epochs"], single)
+    tests = None
+    if call["validation_data"] is not None:
+        tests = execution.plan(model, held_out, _batch_size(call, held_out), None, call["epochs"], not alone)
+        tests = tests._replace(most=plan.most if alone else 1, compiled=plan.compiled)
+        call["validation_data"] = _keys(held_out, alone) if isinstance(held_out, Resident) else held_out
+    call["x"] = _keys(train, alone, first) if isinstance(train, Resident) else _offset(train, position, total)
+    if isinstance(call["x"], tf.data.Dataset):
+        call["shuffle"] = False  # Keras would warn that it leaves the order to the stream
+        call["batch_size"] = None
+    paced = execution.Paced(
+        model, callbacks, total, call["validation_steps"], position, add_progbar=call["verbose"] != 0,
+        verbose=call["verbose"], epochs=call["epochs"], steps=total,
+    )  # fmt: skip
+    model.train_function = _function(model, "train", plan, paced.train, alone)
+    model.test_function = None if tests is None else _function(model, "test", tests, paced.test, alone)
+    return _run(model, plan.most, keras_fit, {**call, "callbacks": paced, "initial_epoch": position.epoch})
+
+
+def evaluate(model: "AbstractVAE", keras_evaluate: Callable, x: object, args: tuple, options: dict) -> dict | list:
+    """Run Keras' evaluate, in calls of many steps where nothing forbids it."""
+    if options.get("_use_cached_eval_dataset", False):  # fit has prepared everything
+        return keras_evaluate(x, *args, **options)
+    return_dict = options.get("return_dict", False)
+    call = _arguments(keras.Model.evaluate, model, x, args, options)
+    alone = _alone(model)
+    data = _source(model, call, "x", None)
+    batch, steps = _batch_size(call, data), call["steps"]
+    known = data.steps_per_epoch if isinstance(data, Resident) else _cardinality(data)
+    single = not alone or steps is not None or call["callbacks"] is not None
+    plan = execution.plan(model, data, batch, known, 1, single)
+    call["x"] = _keys(data, alone) if isinstance(data, Resident) else data
+    if isinstance(call["x"], tf.data.Dataset):
+        call["batch_size"] = None
+    model.test_function = _function(model, "test", plan, execution.Pace(), alone)
+    return _run(model, plan.most, keras_evaluate, {**call, "return_dict": return_dict})
+
+
+def _run(model: "AbstractVAE", most: int, run: Callable[..., Result], call: dict) -> Result:
+    """Call Keras with the chosen steps in a call; afterwards the model is as Keras' other methods expect it."""
+    asked, model.steps_per_execution = model.steps_per_execution, most
+    try:
+        return run(**call)
+    finally:
+        model.steps_per_execution = asked
+        model.train_function = model.test_function = None
+
+
+def _alone(model: "AbstractVAE") -> bool:
+    """Tell whether one process with one device runs compiled steps: no strategy, not eagerly."""
+    default = not tf.distribute.has_strategy() and model.distribute_strategy is tf.distribute.get_strategy()
+    return default and not model.run_eagerly
+
+
+def _function(model: "AbstractVAE", kind: str, plan: execution.Plan, pace: execution.Pace, alone: bool) -> Callable:
+    """Return what Keras calls with its iterator; traced once for each plan."""
+    key = (kind, alone, *plan.trace)
+    if key not in model.functions:
+        step = model.train_step if kind == "train" else model.test_step
+        if alone:
+            model.functions[key] = execution.ManySteps(model, step, plan)
+        else:
+            make = model.make_train_function if kind == "train" else model.make_test_function
+            make(force=True)
+            model.functions[key] = execution.OneStep(model, getattr(model, f"{kind}_function"))
+    function: Any = model.functions[key]
+    function.plan, function.pace = plan, pace
+    return function
+
+
+def _arguments(method: Callable, model: "AbstractVAE", x: object, args: tuple, options: dict) -> dict:
+    """Return all arguments of a call to Keras by name; `y`, which the model ignores, keeps weights from being lost."""
+    signature = inspect.signature(method)
+    bound = signature.bind(model, x, *args, **options)
+    bound.apply_defaults()
+    call = dict(bound.arguments)
+    del call["self"]
+    call.update(call.pop("kwargs", {}))
+    if call["y"] is None and call["sample_weight"] is not None:
+        call["y"] = x
+    return call
+
+
+def _source(model: "AbstractVAE", call: dict, name: str, seed: int | None) -> object:
+    """Return checked data: a `Resident` where examples lie in memory, else what Keras takes."""
+    data = call[name]
+    resident = getattr(data, "resident", None)
+    plain = call.get("sample_weight") is None and not call.get("validation_split")
+    if isinstance(resident, Resident):
+        model.check.resident(resident)
+        return resident
+    if not plain or isinstance(data, (tf.data.Dataset, keras.utils.PyDataset, GeneratorType, tuple)):
+        if isinstance(data, GeneratorType):
+            call["shuffle"] = False
+        return model.check(data)
+    if isinstance(data, tf.distribute.DistributedDataset):
+        return data
+    values = model.check.array(data)
+    if model.variable_dtype == "float32" and values.dtype == np.float64:
+        values = values.astype(np.float32)
+    if values.dtype not in _HELD:
+        return values
+    call["y"] = None  # the habit of auto-encoders, fit(x, x)
+    return Resident(Stored(values), _batch(call), seed)
+
+
+def _held_out(model: "AbstractVAE", call: dict) -> object:
+    data = call["validation_data"]
+    if data is None:
+        return None
+    if isinstance(data, tuple):
+        return model.check(data)
+    size = call["validation_batch_size"] or call["batch_size"]
+    return _source(model, {"x": data, "batch_size": size}, "x", None)
+
+
+def _batch(call: dict) -> int:
+    return 32 if call.get("batch_size") is None else call["batch_size"]
+
+
+def _batch_size(call: dict, data: object) -> int:
+    """Return the examples in a step, a guess where the data does not say."""
+    if isinstance(data, Resident):
+        return data.batch_size
+    if isinstance(data, tf.data.Dataset):
+        first = tf.nest.flatten(data.element_spec)[0].shape
+        return (first[0] if first.rank else None) or 128
+    return _batch(call)
+
+
+def _cardinality(data: object) -> int | None:
+    """Return how many batches a data set has, None where it does not say or never ends."""
+    if isinstance(data, keras.utils.PyDataset):
+        return data.num_batches
+    known = int(data.cardinality()) if isinstance(data, tf.data.Dataset) else -1
+    return known if known > 0 else None
+
+
+def _begin(model: "AbstractVAE", call: dict, train: object, position: Position) -> int:
+    """Say how long an epoch is, and return the step of the data at which a `Resident` goes on."""
+    own = train.steps_per_epoch if isinstance(train, Resident) else _cardinality(train)
+    if isinstance(train, np.ndarray) or (isinstance(train, tuple) and isinstance(train[0], np.ndarray)):
+        values = train[0] if isinstance(train, tuple) else train
+        kept = math.floor(len(values) * (1.0 - call["validation_split"]))
+        own = math.ceil(kept / _batch(call))
+    call["steps_per_epoch"] = call["steps_per_epoch"] or own
+    if not isinstance(train, Resident):
+        return 0
+    own, total = train.steps_per_epoch, call["steps_per_epoch"]
+    if position.origin is None:
+        done = int(replicas.host(model.optimizer.iterations))
+        begins = math.ceil(done / own) * own if train.start is None else train.start
+        model.origin = begins - position.epoch * total
+        return begins
+    model.origin = position.origin
+    return position.origin + position.epoch * total + position.batch
+
+
+def _restore(model: "AbstractVAE", call: dict) -> Position:
+    """Return where training goes on: where a checkpoint among the callbacks stopped, else at the epoch asked for."""
+    kept = [callback for callback in tf.nest.flatten(call["callbacks"]) if isinstance(callback, Checkpoint)]
+    return (kept and kept[0].restore(model)) or START._replace(epoch=call["initial_epoch"])
+
+
+def _keys(source: Resident, alone: bool, first: int | None = None) -> tf.data.Dataset:
+    """Return one epoch in order, or keys without end from a step on; batches where steps are not compiled together."""
+    keys = source.epoch(0) if first is None else source.keys_from(first)
+    if alone:
+        return keys
+    options = tf.data.Options()  # every worker takes its part of each batch: the order is that of one process
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return source.batches(keys).with_options(options)
+
+
+def _offset(data: object, position: Position, total: int | None) -> object:
+    """Leave out the batches of the first epoch that were trained on before the run was stopped."""
+    if not position.batch or not isinstance(data, tf.data.Dataset):
+        return data
+    if total is not None:
+        return data.repeat().skip(position.batch)
+    return each_time(itertools.chain([position.batch], itertools.repeat(0)), data.skip)
