@@ -157,6 +157,19 @@ def test_resumed_epochs_report_the_means_of_whole_epochs(tmp_path, digits):
     assert history == straight
 
 
+def test_resuming_inside_an_epoch_of_a_stream(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, [48, 8, 8, 1], np.uint8)
+    for number, image in enumerate(images):
+        tf.io.write_file(str(tmp_path / f"{number:02}.png"), tf.io.encode_png(image))
+
+    def stream():
+        binarization = data.DynamicBinarization()
+        return data.stream_directory(tmp_path, size=(8, 8), channels=1, batch_size=4, binarization=binarization).train
+
+    resumed = _trained(stream, tmp_path, [1, 2, 1])
+    _assert_equal(resumed, _trained(stream))
+
+
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras' word for every data set of unknown length
 @pytest.mark.parametrize("kind", ["array", "data set", "of unknown length"])
 def test_resuming_inside_an_epoch_of_other_data(tmp_path, digits, kind):

@@ -25,7 +25,7 @@ class Position(NamedTuple):
     origin: int | None
     """Step of the data at which epoch 0 of the run begins, None where the data has no order of its own."""
     metrics: tuple[float, ...] = ()
-    """State of the metrics, so that the means of the epoch go on too."""
+    """State of the metrics, so that the means of the epoch go on too; of several replicas they begin anew."""
 
 
 START = Position(0, 0, None)
@@ -66,6 +66,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.seconds = None if seconds is None else number_in("seconds", seconds, 0.0)
         self._epoch, self._saved = 0, time.monotonic()
 
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Start the clock."""
+        self._saved = time.monotonic()
+
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Remember the epoch."""
         self._epoch = epoch
@@ -81,8 +85,10 @@ class Checkpoint(keras.callbacks.Callback):
             self._save(epoch + 1, 0)
 
     def _save(self, epoch: int, batch: int) -> None:
-        # Every worker reads the means, which takes part in adding them up; one writes.
-        metrics = [float(tf.convert_to_tensor(variable)) for variable in metric_variables(self.model)] if batch else []
+        # Replicas would have to add their means up together, and each has a clock of its own.
+        one = self.model.distribute_strategy.num_replicas_in_sync == 1
+        means = metric_variables(self.model) if batch and one else []
+        metrics = [float(tf.convert_to_tensor(variable)) for variable in means]
         position = {"epoch": epoch, "batch": batch, "origin": self.model.origin, "metrics": metrics}
         self._saved = time.monotonic()
         weights = [tf.cast(weight, tf.float32) for weight in self.model.weights]

@@ -65,7 +65,8 @@ def train_command(
         _interrupted(folder)
     except (ValueError, OSError, DatasetNotAvailable, ExportError) as error:
         _fail(error)
-    _report(folder, result)
+    if result is not None:
+        _report(folder, result)
 
 
 @app.command("evaluate")

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -111,6 +112,17 @@ class Resident:
         if values.dtype == np.uint8:
             values = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
         return values / np.float32(self.stored.divisor)
+
+
+class Resumable(NamedTuple):
+    """What a data set of batches that are read as they are needed says of itself, so that training can go on in it."""
+
+    batches_from: Callable[[int], tf.data.Dataset]
+    """From a step to the batches without end that begin there."""
+    steps_per_epoch: int
+    batch_size: int
+    start: int | None = None
+    """As for a `Resident`."""
 
 
 def _mapped(data: tf.data.Dataset, function: Callable) -> tf.data.Dataset:

@@ -21,7 +21,7 @@ from tfvae.data.binarization import (
     require,
 )
 from tfvae.data.readers import Reader
-from tfvae.data.resident import each_time
+from tfvae.data.resident import Resumable, each_time
 from tfvae.data.splits import SPLITS
 
 
@@ -100,7 +100,11 @@ class Stream:
         """Training batches, one epoch an iteration: the i-th iteration is epoch i of `train_from(0)`."""
         first = tf.constant(0, tf.int64)
         data = each_time(itertools.count(), lambda epoch: self._epoch(epoch, first))
-        return _ready(data, self.steps_per_epoch)
+        return self._resumable(_ready(data, self.steps_per_epoch), None)
+
+    def _resumable(self, data: tf.data.Dataset, start: int | None) -> tf.data.Dataset:
+        data.resumable = Resumable(self.train_from, self.steps_per_epoch, self._rows, start)
+        return data
 
     @functools.cached_property
     def validation(self) -> tf.data.Dataset:
@@ -136,7 +140,8 @@ class Stream:
             first = tf.where(tf.equal(epoch, start), tf.constant(batch, tf.int64), tf.constant(0, tf.int64))
             return self._epoch(epoch, first)
 
-        return _ready(tf.data.Dataset.counter(start=start).flat_map(batches), tf.data.INFINITE_CARDINALITY)
+        data = tf.data.Dataset.counter(start=start).flat_map(batches)
+        return self._resumable(_ready(data, tf.data.INFINITE_CARDINALITY), step)
 
     def shard(self, index: int, count: int) -> "Stream":
         """Return the stream of one of `count` workers, which reads its own part of the training files only.

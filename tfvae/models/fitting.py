@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.callbacks import START, Checkpoint, Position
-from tfvae.data.resident import Resident, each_time
+from tfvae.data.resident import Resident, Resumable, each_time
 from tfvae.data.stored import Stored
 from tfvae.models import execution, replicas
 
@@ -46,7 +46,7 @@ def fit(model: "AbstractVAE", keras_fit: Callable, x: object, args: tuple, optio
         tests = execution.plan(model, held_out, _batch_size(call, held_out), None, call["epochs"], not alone)
         tests = tests._replace(most=plan.most if alone else 1, compiled=plan.compiled)
         call["validation_data"] = _keys(held_out, alone) if isinstance(held_out, Resident) else held_out
-    call["x"] = _keys(train, alone, first) if isinstance(train, Resident) else _offset(train, position, total)
+    call["x"] = _from(train, alone, first, position, total)
     if isinstance(call["x"], tf.data.Dataset):
         call["shuffle"] = False  # Keras would warn that it leaves the order to the stream
         call["batch_size"] = None
@@ -131,6 +131,10 @@ def _source(model: "AbstractVAE", call: dict, name: str, seed: int | None) -> ob
     if isinstance(resident, Resident):
         model.check.resident(resident)
         return resident
+    resumable = getattr(data, "resumable", None)
+    if isinstance(resumable, Resumable) and "epochs" in call:  # in training; what is measured is read once
+        model.check(data)
+        return resumable._replace(batches_from=lambda step: model.check(resumable.batches_from(step)))
     if not plain or isinstance(data, (tf.data.Dataset, keras.utils.PyDataset, GeneratorType, tuple)):
         if isinstance(data, GeneratorType):
             call["shuffle"] = False
@@ -162,7 +166,7 @@ def _batch(call: dict) -> int:
 
 def _batch_size(call: dict, data: object) -> int:
     """Return the examples in a step, a guess where the data does not say."""
-    if isinstance(data, Resident):
+    if isinstance(data, (Resident, Resumable)):
         return data.batch_size
     if isinstance(data, tf.data.Dataset):
         first = tf.nest.flatten(data.element_spec)[0].shape
@@ -180,13 +184,13 @@ def _cardinality(data: object) -> int | None:
 
 def _begin(model: "AbstractVAE", call: dict, train: object, position: Position) -> int:
     """Say how long an epoch is, and return the step of the data at which a `Resident` goes on."""
-    own = train.steps_per_epoch if isinstance(train, Resident) else _cardinality(train)
+    own = train.steps_per_epoch if isinstance(train, (Resident, Resumable)) else _cardinality(train)
     if isinstance(train, np.ndarray) or (isinstance(train, tuple) and isinstance(train[0], np.ndarray)):
         values = train[0] if isinstance(train, tuple) else train
         kept = math.floor(len(values) * (1.0 - call["validation_split"]))
         own = math.ceil(kept / _batch(call))
     call["steps_per_epoch"] = call["steps_per_epoch"] or own
-    if not isinstance(train, Resident):
+    if not isinstance(train, (Resident, Resumable)):
         return 0
     own, total = train.steps_per_epoch, call["steps_per_epoch"]
     if position.origin is None:
@@ -214,8 +218,12 @@ def _keys(source: Resident, alone: bool, first: int | None = None) -> tf.data.Da
     return source.batches(keys).with_options(options)
 
 
-def _offset(data: object, position: Position, total: int | None) -> object:
-    """Leave out the batches of the first epoch that were trained on before the run was stopped."""
+def _from(data: object, alone: bool, first: int, position: Position, total: int | None) -> object:
+    """Return the training data from where it goes on: at its step `first`, or in an epoch that was stopped."""
+    if isinstance(data, Resident):
+        return _keys(data, alone, first)
+    if isinstance(data, Resumable):
+        return data.batches_from(first)
     if not position.batch or not isinstance(data, tf.data.Dataset):
         return data
     if total is not None:

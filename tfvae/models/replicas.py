@@ -23,7 +23,7 @@ def place(size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def total(value: tf.Tensor) -> tf.Tensor:
     """Return the sum over the replicas."""
     context = _context()
-    return value if context is None else context.all_reduce(tf.distribute.ReduceOp.SUM, tf.convert_to_tensor(value))
+    return value if context is None else tf.reduce_sum(context.all_gather(tf.reshape(value, [1]), 0))
 
 
 def share(value: tf.Tensor) -> tf.Tensor:

@@ -1,11 +1,13 @@
 """The run itself: data, model, training that resumes, measurement, exports, pictures, card."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from tfvae import evaluation, export
 from tfvae.callbacks import Checkpoint
@@ -30,7 +32,7 @@ def train(
     overwrite: bool = False,
     verbose: int = 2,
     say: Callable = print,
-) -> dict:
+) -> dict | None:
     """Train, measure, export and draw one model into one folder, or go on where a killed run stopped.
 
     The folder holds `run.json` (the options), `checkpoint.keras` while training goes on, and in the end `model.keras`,
@@ -46,13 +48,14 @@ def train(
         say: where lines about the progress go.
 
     Returns:
-        The card, as in `card.json`.
+        The card, as in `card.json`; None on all workers of a cluster but the first, which writes the folder.
 
     Raises:
         RunExists: if the folder holds another run or other files.
         DatasetNotAvailable: if the data is not there and cannot be downloaded.
         ValueError: if a file of the run is damaged.
     """
+    strategy = _strategy()  # first of all: workers must find each other before TensorFlow is used
     folder = Path(folder)
     anew = overwrite and (folder / "run.json").exists()
     if not anew:
@@ -62,11 +65,23 @@ def train(
             return _read_card(folder / "card.json")
     splits = options.load_data(data_dir)
     say(f"data: {splits}")
-    if anew:
-        discard(folder)
-    _claim(folder, options)
-    model = _fit(options, splits, folder, verbose, say)
+    if strategy.extended.should_checkpoint:
+        if anew:
+            discard(folder)
+        _claim(folder, options)
+    strategy.reduce("SUM", tf.constant(1.0), axis=None)  # nobody looks for a checkpoint before the folder is claimed
+    model = _fit(options, splits, folder, strategy, verbose, say)
+    if not strategy.extended.should_checkpoint:
+        say("trained; worker 0 measures and writes")
+        return None
+    if (folder / "checkpoint.keras").exists():
+        model = load_model(folder / "checkpoint.keras")  # of this process alone, whatever it was trained by
     return _finish(model, options, splits, folder, verbose, say)
+
+
+def _strategy() -> tf.distribute.Strategy:
+    """Return the strategy of the cluster that TF_CONFIG describes, or of this process alone."""
+    return tf.distribute.MultiWorkerMirroredStrategy() if "TF_CONFIG" in os.environ else tf.distribute.get_strategy()
 
 
 def load_model(file: Path) -> AbstractVAE:
@@ -121,21 +136,26 @@ def _claim(folder: Path, options: Options) -> None:
         write_json(folder / "run.json", {"options": options.as_json()})
 
 
-def _fit(options: Options, splits: Splits, folder: Path, verbose: int, say: Callable) -> AbstractVAE:
+def _fit(
+    options: Options, splits: Splits, folder: Path, strategy: tf.distribute.Strategy, verbose: int, say: Callable
+) -> AbstractVAE:
     """Train to the last epoch, from the last checkpoint or the trained model if there is one, and return the model."""
     if (folder / "model.keras").exists():
         return load_model(folder / "model.keras")
     checkpoint = Checkpoint(folder / "checkpoint.keras", seconds=_SECONDS)
-    model = options.build(splits)
     rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * splits.steps_per_epoch)
-    model.compile(keras.optimizers.Adam(rate), jit_compile=True)
+    with strategy.scope():
+        model = options.build(splits)
+        model.compile(keras.optimizers.Adam(rate))
     if checkpoint.path.exists():
         say(f"going on from {checkpoint.path}")
+    curves = keras.callbacks.TensorBoard(folder / "logs", write_graph=False)
+    writes = strategy.extended.should_checkpoint  # one worker of a cluster
     model.fit(
         splits.train,
         epochs=options.epochs,
         validation_data=splits.validation,
-        callbacks=[checkpoint, keras.callbacks.TensorBoard(folder / "logs", write_graph=False)],
+        callbacks=[checkpoint, curves] if writes else [checkpoint],
         verbose=verbose,
     )
     return model
