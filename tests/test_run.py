@@ -1,5 +1,6 @@
 """`tfvae train` from beginning to end, killed and resumed, and the other commands on what it leaves."""
 
+import contextlib
 import json
 import os
 import signal
@@ -111,9 +112,10 @@ def _kill_when(folder, moment, extra=()):
     )
     deadline = time.monotonic() + 300
     while process.poll() is None and time.monotonic() < deadline:
-        if moment(folder):
-            os.kill(process.pid, signal.SIGKILL)
-            break
+        with contextlib.suppress(FileNotFoundError):  # a folder that was renamed while it was looked through
+            if moment(folder):
+                os.kill(process.pid, signal.SIGKILL)
+                break
         time.sleep(0.0005)
     process.wait()
     return process.returncode == -signal.SIGKILL

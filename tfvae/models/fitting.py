@@ -25,6 +25,8 @@ _HELD = (np.uint8, np.bool_, np.float32)  # dtypes of arrays that are kept as th
 
 def fit(model: "AbstractVAE", keras_fit: Callable, x: object, args: tuple, options: dict) -> keras.callbacks.History:
     """Run Keras' fit: resumed, in calls of many steps where nothing forbids it, and stopped at a loss not finite."""
+    if not model.compiled:
+        return keras_fit(x, *args, **options)  # Keras says what to do first
     call = _arguments(keras.Model.fit, model, x, args, options)
     if call.pop("class_weight") is not None:
         raise ValueError(
@@ -61,7 +63,7 @@ def fit(model: "AbstractVAE", keras_fit: Callable, x: object, args: tuple, optio
 
 def evaluate(model: "AbstractVAE", keras_evaluate: Callable, x: object, args: tuple, options: dict) -> dict | list:
     """Run Keras' evaluate, in calls of many steps where nothing forbids it."""
-    if options.get("_use_cached_eval_dataset", False):  # fit has prepared everything
+    if options.get("_use_cached_eval_dataset", False) or not model.compiled:  # prepared by fit, or refused by Keras
         return keras_evaluate(x, *args, **options)
     return_dict = options.get("return_dict", False)
     call = _arguments(keras.Model.evaluate, model, x, args, options)
@@ -136,7 +138,7 @@ def _source(model: "AbstractVAE", call: dict, name: str, seed: int | None) -> ob
         model.check(data)
         return resumable._replace(batches_from=lambda step: model.check(resumable.batches_from(step)))
     if not plain or isinstance(data, (tf.data.Dataset, keras.utils.PyDataset, GeneratorType, tuple)):
-        if isinstance(data, GeneratorType):
+        if isinstance(data, GeneratorType) and "shuffle" in call:
             call["shuffle"] = False
         return model.check(data)
     if isinstance(data, tf.distribute.DistributedDataset):
