@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _CALL = 8e9  # floating point operations in one call: a tenth of a second or two, so that progress is seen to move
 _MOST = 64  # steps in one call
 _BYTES = 2**26  # of the batches that are stacked for one call
-_COMPILED = 2e11  # operations from which on XLA's longer compilation is earned back
+_COMPILED = 1e11  # operations from which on XLA's longer compilation, some seconds, is earned back
 _HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
