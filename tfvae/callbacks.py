@@ -91,14 +91,15 @@ class Checkpoint(keras.callbacks.Callback):
         metrics = [float(tf.convert_to_tensor(variable)) for variable in means]
         position = {"epoch": epoch, "batch": batch, "origin": self.model.origin, "metrics": metrics}
         self._saved = time.monotonic()
+        if not self.model.distribute_strategy.extended.should_checkpoint:
+            return
         weights = [tf.cast(weight, tf.float32) for weight in self.model.weights]
         if not all(np.isfinite(weight.numpy()).all() for weight in weights):
             return  # the last good checkpoint stays; the next step's loss stops the run
-        if self.model.distribute_strategy.extended.should_checkpoint:
-            with replacing(self.path) as temporary:
-                self.model.save(temporary)
-                with zipfile.ZipFile(temporary, "a") as archive:
-                    archive.writestr(_MEMBER, json.dumps(position))
+        with replacing(self.path) as temporary:
+            self.model.save(temporary)
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(_MEMBER, json.dumps(position))
 
     def restore(self, model: keras.Model) -> Position | None:
         """Give a model the state of the file and return where it stood, or None if there is no file.

@@ -11,6 +11,7 @@ from tfvae.data.stored import Stored
 from tfvae.random import Seed, uniform
 
 _ROWS = 1024  # examples drawn at a time, which bounds the memory of the float32 uniforms
+# The second half of a key of a draw that is made once.
 _ONCE = {"train": -1, "validation": -2, "test": -3}
 _STREAM = 2  # of the noise: models draw z from the streams 0 and 1 of the same seeds
 

@@ -112,9 +112,9 @@ def checked(model: "AbstractVAE", logs: dict) -> dict:
     Raises:
         NonFiniteLoss: if the loss is NaN or infinite, naming the part to blame.
     """
-    values = {name: float(tf.reduce_mean(logs[name])) for name in ("loss", "rate", "distortion")}
-    if math.isfinite(values["loss"]):
+    if math.isfinite(float(tf.reduce_mean(logs["loss"]))):
         return logs
+    values = {name: float(tf.reduce_mean(logs[name])) for name in ("loss", "rate", "distortion")}
     raise NonFiniteLoss(faults.describe(model, values))
 
 

@@ -34,7 +34,7 @@ def fit(model: "AbstractVAE", keras_fit: Callable, x: object, args: tuple, optio
             f"class_weight={options['class_weight']!r}"
         )
     alone = _alone(model)
-    train = _source(model, call, "x", model.seed if call["shuffle"] else None)
+    train = _source(model, call, model.seed if call["shuffle"] else None)
     held_out = _held_out(model, call)
     position = _restore(model, call)
     first = _begin(model, call, train, position)
@@ -46,7 +46,7 @@ def fit(model: "AbstractVAE", keras_fit: Callable, x: object, args: tuple, optio
     tests = None
     if call["validation_data"] is not None:
         tests = execution.plan(model, held_out, _batch_size(call, held_out), None, call["epochs"], not alone)
-        tests = tests._replace(most=plan.most if alone else 1, compiled=plan.compiled)
+        tests = tests._replace(most=plan.most, compiled=plan.compiled)
         call["validation_data"] = _keys(held_out, alone) if isinstance(held_out, Resident) else held_out
     call["x"] = _from(train, alone, first, position, total)
     if isinstance(call["x"], tf.data.Dataset):
@@ -65,10 +65,9 @@ def evaluate(model: "AbstractVAE", keras_evaluate: Callable, x: object, args: tu
     """Run Keras' evaluate, in calls of many steps where nothing forbids it."""
     if options.get("_use_cached_eval_dataset", False) or not model.compiled:  # prepared by fit, or refused by Keras
         return keras_evaluate(x, *args, **options)
-    return_dict = options.get("return_dict", False)
     call = _arguments(keras.Model.evaluate, model, x, args, options)
     alone = _alone(model)
-    data = _source(model, call, "x", None)
+    data = _source(model, call, None)
     batch, steps = _batch_size(call, data), call["steps"]
     known = data.steps_per_epoch if isinstance(data, Resident) else _cardinality(data)
     single = not alone or steps is not None or call["callbacks"] is not None
@@ -77,7 +76,7 @@ def evaluate(model: "AbstractVAE", keras_evaluate: Callable, x: object, args: tu
     if isinstance(call["x"], tf.data.Dataset):
         call["batch_size"] = None
     model.test_function = _function(model, "test", plan, execution.Pace(), alone)
-    return _run(model, plan.most, keras_evaluate, {**call, "return_dict": return_dict})
+    return _run(model, plan.most, keras_evaluate, call)
 
 
 def _run(model: "AbstractVAE", most: int, run: Callable[..., Result], call: dict) -> Result:
@@ -125,9 +124,9 @@ def _arguments(method: Callable, model: "AbstractVAE", x: object, args: tuple, o
     return call
 
 
-def _source(model: "AbstractVAE", call: dict, name: str, seed: int | None) -> object:
+def _source(model: "AbstractVAE", call: dict, seed: int | None) -> object:
     """Return checked data: a `Resident` where examples lie in memory, else what Keras takes."""
-    data = call[name]
+    data = call["x"]
     resident = getattr(data, "resident", None)
     plain = call.get("sample_weight") is None and not call.get("validation_split")
     if isinstance(resident, Resident):
@@ -159,7 +158,7 @@ def _held_out(model: "AbstractVAE", call: dict) -> object:
     if isinstance(data, tuple):
         return model.check(data)
     size = call["validation_batch_size"] or call["batch_size"]
-    return _source(model, {"x": data, "batch_size": size}, "x", None)
+    return _source(model, {"x": data, "batch_size": size}, None)
 
 
 def _batch(call: dict) -> int:
