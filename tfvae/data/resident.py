@@ -1,11 +1,10 @@
 """Examples that stay in memory as they are stored, and are gathered, scaled and drawn where they are needed.
 
-A batch is a key: which examples, of which epoch, the how manyth of it. Keys travel through `tf.data`; what they stand
-for is fetched inside a compiled training step, or in a `map` by everybody else. Both run the same function.
+A batch is a key: which examples, of which epoch, the how manyth of it. What it stands for is fetched inside a compiled
+training step, or in a `map` by everybody else. Both run the same function.
 """
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -22,10 +21,14 @@ _ROUNDS = 24
 
 
 def epoch_order(position: tf.Tensor, seed: int, epoch: tf.Tensor, n: int) -> tf.Tensor:
-    """Return which example stands at each position [b] of an epoch: a permutation of 0..n-1 keyed by (seed, epoch)."""
-    key = tf.stack([tf.constant(0, tf.int64), tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
+    """Return which example stands at a position of an epoch: a permutation of 0..n-1 keyed by (seed, epoch).
+
+    Position and epoch are of one shape, or the epoch is a scalar.
+    """
+    epochs = tf.broadcast_to(tf.cast(epoch, tf.int64), tf.shape(position))
+    keys = tf.stack([tf.zeros_like(epochs), tf.fill(tf.shape(epochs), tf.constant(seed, tf.int64)), epochs], -1)
     last = tf.constant(n - 1, tf.int64)
-    return tf.raw_ops.RandomIndexShuffle(index=position, seed=key, max_index=last, rounds=_ROUNDS)
+    return tf.raw_ops.RandomIndexShuffle(index=position, seed=keys, max_index=last, rounds=_ROUNDS)
 
 
 def each_time(numbers: Iterator[int], make: Callable[[tf.Tensor], tf.data.Dataset]) -> tf.data.Dataset:
@@ -79,15 +82,28 @@ class Resident:
         """What turns a key into a batch."""
         return Fetch(self.stored.divisor, self.binarization)
 
+    @property
+    def odd(self) -> int:
+        """Number of examples in the last batch of an epoch where it is shorter than the others, else 0."""
+        return len(self.stored) % self.batch_size if self.steps_per_epoch > 1 else 0
+
     def epoch(self, epoch: tf.Tensor | int) -> tf.data.Dataset:
         """Return the keys of one epoch."""
-        return _mapped(tf.data.Dataset.range(self.steps_per_epoch), functools.partial(self._key, epoch))
+        steps = self.steps_per_epoch
+        return _mapped(tf.data.Dataset.range(steps), lambda k: self._key(tf.cast(epoch, tf.int64) * steps + k))
 
     def keys_from(self, step: int) -> tf.data.Dataset:
         """Return the keys without end, from a global step on."""
-        steps = self.steps_per_epoch
-        counter = tf.data.Dataset.counter(start=step)
-        return _mapped(counter, lambda k: self._key(k // steps, k % steps)).prefetch(tf.data.AUTOTUNE)
+        return _mapped(tf.data.Dataset.counter(start=step), self._key)
+
+    def keys(self, step: int, count: int) -> Key:
+        """Return the keys of `count` batches of equal length in one, each with a leading axis, from a step on.
+
+        What stands where the epoch's shorter batch would be, or behind the last example, means nothing.
+        """
+        short = self.odd and step % self.steps_per_epoch == self.steps_per_epoch - 1
+        size = self.odd if short else min(self.batch_size, len(self.stored))
+        return _keys(tf.constant(step, tf.int64), count, size, len(self.stored), self.batch_size, self.seed)
 
     def batches(self, keys: tf.data.Dataset) -> tf.data.Dataset:
         """Return the batches that keys stand for; the data set remembers where they come from."""
@@ -96,22 +112,14 @@ class Resident:
         data.resident = self
         return data
 
-    def _key(self, epoch: tf.Tensor | int, batch: tf.Tensor) -> Key:
-        n = len(self.stored)
-        start = batch * self.batch_size
-        index = tf.range(start, tf.minimum(start + self.batch_size, n))  # [b]
-        if self.seed is not None:
-            index = epoch_order(index, self.seed, tf.convert_to_tensor(epoch), n)
-        return {"index": index, "epoch": tf.cast(epoch, tf.int64), "batch": batch}
+    def _key(self, step: tf.Tensor) -> Key:
+        n, start = len(self.stored), step % self.steps_per_epoch * self.batch_size
+        size = tf.minimum(n - start, self.batch_size)
+        return {name: part[0] for name, part in _stacked(step, 1, size, n, self.batch_size, self.seed).items()}
 
     def distinct(self) -> np.ndarray:
         """Return every value that x can have, once for pixels: enough to check a support."""
-        if self.binarization.draws:
-            return np.array([0.0, 1.0], np.float32)
-        values = self.stored.values
-        if values.dtype == np.uint8:
-            values = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
-        return values / np.float32(self.stored.divisor)
+        return np.array([0.0, 1.0], np.float32) if self.binarization.draws else self.stored.distinct
 
 
 class Resumable(NamedTuple):
@@ -123,6 +131,20 @@ class Resumable(NamedTuple):
     batch_size: int
     start: int | None = None
     """As for a `Resident`."""
+
+
+def _stacked(first: tf.Tensor, count: int, size: tf.Tensor | int, n: int, batch_size: int, seed: int | None) -> Key:
+    per_epoch = math.ceil(n / batch_size)
+    step = first + tf.range(count, dtype=tf.int64)  # [S]
+    epoch, batch = step // per_epoch, step % per_epoch
+    index = tf.minimum(batch[:, None] * batch_size + tf.range(tf.cast(size, tf.int64)), n - 1)  # [S, b]
+    if seed is not None:
+        epochs = tf.repeat(epoch, size)
+        index = tf.reshape(epoch_order(tf.reshape(index, [-1]), seed, epochs, n), tf.shape(index))
+    return {"index": index, "epoch": epoch, "batch": batch}
+
+
+_keys = tf.function(_stacked, autograph=False)  # numbers of Python are part of what is traced
 
 
 def _mapped(data: tf.data.Dataset, function: Callable) -> tf.data.Dataset:

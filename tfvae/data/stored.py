@@ -2,9 +2,12 @@
 
 import dataclasses
 import functools
+import math
 
 import numpy as np
 import tensorflow as tf
+
+_AT_ONCE = 2**20  # values looked at together
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,6 +40,16 @@ class Stored:
         # Lifted out of the tracing of a `map`, and kept off a GPU, whose memory is for the model.
         with tf.init_scope(), tf.device("CPU:0"):
             return tf.constant(self.values)
+
+    @functools.cached_property
+    def distinct(self) -> np.ndarray:
+        """Every scaled value that occurs, once for pixels; the values as they are for others."""
+        if self.values.dtype not in (np.uint8, np.bool_):
+            return self.values / np.float32(self.divisor)
+        seen = np.zeros(256, bool)
+        for rows in np.array_split(self.values, math.ceil(self.values.size / _AT_ONCE)):  # an index takes 8 bytes
+            seen[rows.astype(np.uint8, copy=False).ravel()] = True
+        return np.flatnonzero(seen) / np.float32(self.divisor)
 
     def gather(self, index: tf.Tensor) -> tf.Tensor:
         """Return the examples at `index` [b] as float32 [b, *shape]."""

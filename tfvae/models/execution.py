@@ -30,14 +30,17 @@ _HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_ba
 class Plan(NamedTuple):
     """How one call of `fit` or `evaluate` executes its steps."""
 
-    fetch: Callable
-    """From values and an element of the data to what a step takes."""
-    values: object
-    """What every step fetches from: stored examples, or nothing."""
+    resident: Resident | None
+    """The data, if it lies in memory; otherwise batches come from Keras' iterator."""
     most: int
     """Steps in one call."""
     compiled: bool
     """Whether XLA compiles the loop."""
+
+    @property
+    def fetch(self) -> Callable:
+        """From stored values and an element of the data to what a step takes."""
+        return element if self.resident is None else self.resident.fetch
 
     @property
     def trace(self) -> tuple:
@@ -57,7 +60,9 @@ def operations(model: "AbstractVAE", batch: int) -> float:
     return 6.0 * batch * model.objective.samples * max(uses, 1)
 
 
-def plan(model: "AbstractVAE", data: object, batch: int, steps: int | None, epochs: int, single: bool) -> Plan:
+def plan(
+    model: "AbstractVAE", data: object, batch: int, steps: int | None, epochs: int, single: bool, done: int = 0
+) -> Plan:
     """Choose how many steps go into one call, and whether it is compiled.
 
     Args:
@@ -67,25 +72,35 @@ def plan(model: "AbstractVAE", data: object, batch: int, steps: int | None, epoc
         steps: in an epoch, None where nobody knows.
         epochs: passes over the data.
         single: whether every step must be a call of its own.
+        done: steps of the same kind that were taken before, so that many short runs are compiled in the end.
     """
     work = operations(model, batch)
     most = model.steps_per_execution if model.steps_per_execution > 1 else max(1, min(_MOST, int(_CALL / work)))
-    if not isinstance(data, Resident):
+    resident = data if isinstance(data, Resident) else None
+    if resident is None:
         most = max(1, min(most, _BYTES // (4 * batch * math.prod(model.fits.event_shape))))
     if steps:
         most = math.ceil(steps / math.ceil(steps / most))  # calls of equal length
-    worth = steps is not None and work * steps * epochs > _COMPILED
+    worth = steps is not None and work * (done + steps * epochs) > _COMPILED
     compiled = bool(model.jit_compile or (model.chooses_jit and worth))
-    if isinstance(data, Resident):
-        return Plan(data.fetch, data.stored.resident, 1 if single else most, compiled)
-    return Plan(element, (), 1 if single else most, compiled)
+    return Plan(resident, 1 if single else most, compiled)
 
 
 class Pace:
-    """Which steps the next call takes: it begins at `begin`, of `total` in the epoch, `skip` of them done already."""
+    """Where the next call of steps stands.
 
-    def __init__(self, total: int | None = None, skip: int = 0):
-        self.total, self.skip, self.begin = total, skip, 0
+    It begins at `begin`, of `total` in the epoch, `skip` of them done already; `origin` is where in the data the epoch
+    begins.
+    """
+
+    def __init__(self, total: int | None = None, skip: int = 0, *, endless: bool = False):
+        self.total, self.skip, self.endless = total, skip, endless
+        self.begin = self.origin = 0
+
+    @property
+    def step(self) -> int:
+        """The step of the data that comes next."""
+        return self.origin + max(self.begin, self.skip)
 
     def steps(self, most: int) -> int:
         """Return how many steps to take now."""
@@ -118,53 +133,77 @@ def checked(model: "AbstractVAE", logs: dict) -> dict:
     raise NonFiniteLoss(faults.describe(model, values))
 
 
+class Group(NamedTuple):
+    """Batches of one shape that are run in one loop."""
+
+    batches: object
+    """The batches, or keys to them, in one: each part with a leading axis."""
+    count: int
+    """How many of them are to be run."""
+    usual: bool
+    """Whether they are of the common shape, for which compilation pays."""
+
+
 class ManySteps:
-    """What Keras calls with its iterator: pulls the batches of many steps and runs them in one loop.
+    """What Keras calls with its iterator: runs many steps in one loop, on keys or on the batches that it pulls.
 
     The loop ends early at a loss that is not finite, which the caller looks for.
     """
 
     def __init__(self, model: "AbstractVAE", step: Callable, plan: Plan):
-        self.plan, self.model = plan, model
-        self.pace = Pace()
+        self.plan, self.model, self.pace = plan, model, Pace()
         self._shapes: list | None = None
-        mean = model.running_loss
+        mean, fetch = model.running_loss, plan.fetch
 
         def many(values: object, batches: object, count: tf.Tensor) -> dict:
             def body(number: tf.Tensor) -> tf.Tensor:
-                step(plan.fetch(values, tf.nest.map_structure(lambda part: part[number], batches)))
+                step(fetch(values, tf.nest.map_structure(lambda part: part[number], batches)))
                 return number + 1
 
             going = lambda number: tf.logical_and(number < count, tf.math.is_finite(tf.convert_to_tensor(mean.total)))  # noqa: E731
             tf.while_loop(going, body, [tf.constant(0)])
             return model.get_metrics_result()
 
-        self._run = tf.function(many, jit_compile=plan.compiled, autograph=False)
+        self._usual = tf.function(many, jit_compile=plan.compiled, autograph=False)
+        # The one shorter batch of an epoch is not worth a compilation of its own.
+        self._other = tf.function(many, jit_compile=model.jit_compile and not model.chooses_jit, autograph=False)
 
     def __call__(self, iterator: Iterator) -> dict:
-        wanted = self.pace.steps(self.plan.most)
+        wanted, resident = self.pace.steps(self.plan.most), self.plan.resident
         if wanted == 0:
             return self.model.get_metrics_result()
-        batches = [_needed(batch) for batch in itertools.islice(iterator, wanted)]
-        if not batches:
+        values = () if resident is None else resident.stored.resident
+        logs = None
+        for group in self._pulled(iterator, wanted) if resident is None else self._keys(resident, wanted):
+            run = self._usual if group.usual else self._other
+            logs = checked(self.model, run(values, group.batches, tf.constant(group.count)))
+        if logs is None:
             raise StopIteration
-        if self._shapes is None:
-            self._shapes = _shapes(batches[0])
-        for shapes, group in itertools.groupby(batches, _shapes):
-            alike = list(group)
-            # Padded to one length, so that one compilation serves every call; odd batches come alone.
-            length = self.plan.most if shapes == self._shapes else len(alike)
-            padded = alike + alike[-1:] * (length - len(alike))
-            stacked = tf.nest.map_structure(lambda *parts: tf.stack(parts), *padded)  # [S, B, ...]
-            logs = self._run(self.plan.values, stacked, tf.constant(len(alike)))
-            checked(self.model, logs)
         return logs
 
+    def _keys(self, resident: Resident, wanted: int) -> Iterator[Group]:
+        step, epoch = self.pace.step, resident.steps_per_epoch
+        end = step + wanted if self.pace.endless else min(step + wanted, epoch)
+        while step < end:
+            left = epoch - step % epoch  # in the data's epoch, its shorter batch among them
+            usual = left > 1 or not resident.odd
+            count = min(end - step, max(1, left - bool(resident.odd)))
+            yield Group(resident.keys(step, self.plan.most if usual else 1), count, usual)
+            step += count
 
-def _needed(batch: object) -> object:
-    """Return a key as it is, and of other batches x and the weights: what need not be stacked is left behind."""
-    if isinstance(batch, dict):
-        return batch
+    def _pulled(self, iterator: Iterator, wanted: int) -> Iterator[Group]:
+        batches = [_needed(batch) for batch in itertools.islice(iterator, wanted)]
+        if self._shapes is None and batches:
+            self._shapes = _shapes(batches[0])
+        for shapes, group in itertools.groupby(batches, _shapes):
+            alike, usual = list(group), shapes == self._shapes
+            # Padded to one length, so that one compilation serves every call; others come alone.
+            padded = alike + alike[-1:] * ((self.plan.most if usual else len(alike)) - len(alike))
+            yield Group(tf.nest.map_structure(lambda *parts: tf.stack(parts), *padded), len(alike), usual)
+
+
+def _needed(batch: object) -> tuple:
+    """Return x and the weights, if any, of a batch: what need not be stacked is left behind."""
     x, _, weight = keras.utils.unpack_x_y_sample_weight(batch)
     return (x,) if weight is None or isinstance(weight, tf.experimental.Optional) else (x, weight)
 
@@ -206,14 +245,16 @@ class Paced(keras.callbacks.CallbackList):
         position: Position,
         **options: object,
     ):
-        super().__init__(callbacks, add_history=True, model=model, **options)
-        self.train, self.test = Pace(total, position.batch), Pace(total_test)
+        super().__init__(callbacks, model=model, **options)
+        self.train, self.test = Pace(total, position.batch, endless=True), Pace(total_test)
         self._metrics = position.metrics
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         for variable, value in zip(metric_variables(self.model), self._metrics, strict=False):
             variable.assign(value)  # the means of an epoch that was stopped in its middle go on too
         self._metrics = ()
+        if self.train.total is not None and self.model.origin is not None:
+            self.train.origin = self.model.origin + epoch * self.train.total
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:

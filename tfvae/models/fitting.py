@@ -42,19 +42,20 @@ def fit(model: "AbstractVAE", keras_fit: Callable, x: object, args: tuple, optio
     callbacks = call.pop("callbacks")
     callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
     single = not alone or any(execution.wants_every_batch(callback) for callback in callbacks)
-    plan = execution.plan(model, train, _batch_size(call, train), total, call["epochs"], single)
+    done = max(0, _iterations(model) - position.epoch * (total or 0) - position.batch)  # before this run began
+    plan = execution.plan(model, train, _batch_size(call, train), total, call["epochs"], single, done)
     tests = None
     if call["validation_data"] is not None:
         tests = execution.plan(model, held_out, _batch_size(call, held_out), None, call["epochs"], not alone)
         tests = tests._replace(most=plan.most, compiled=plan.compiled)
-        call["validation_data"] = _keys(held_out, alone) if isinstance(held_out, Resident) else held_out
+        call["validation_data"] = _given(held_out, alone)
     call["x"] = _from(train, alone, first, position, total)
     if isinstance(call["x"], tf.data.Dataset):
         call["shuffle"] = False  # Keras would warn that it leaves the order to the stream
         call["batch_size"] = None
     paced = execution.Paced(
-        model, callbacks, total, call["validation_steps"], position, add_progbar=call["verbose"] != 0,
-        verbose=call["verbose"], epochs=call["epochs"], steps=total,
+        model, callbacks, total, call["validation_steps"], position, add_history=True,
+        add_progbar=call["verbose"] != 0, verbose=call["verbose"], epochs=call["epochs"], steps=total,
     )  # fmt: skip
     model.train_function = _function(model, "train", plan, paced.train, alone)
     model.test_function = None if tests is None else _function(model, "test", tests, paced.test, alone)
@@ -72,11 +73,15 @@ def evaluate(model: "AbstractVAE", keras_evaluate: Callable, x: object, args: tu
     known = data.steps_per_epoch if isinstance(data, Resident) else _cardinality(data)
     single = not alone or steps is not None or call["callbacks"] is not None
     plan = execution.plan(model, data, batch, known, 1, single)
-    call["x"] = _keys(data, alone) if isinstance(data, Resident) else data
+    call["x"] = _given(data, alone)
     if isinstance(call["x"], tf.data.Dataset):
         call["batch_size"] = None
-    model.test_function = _function(model, "test", plan, execution.Pace(), alone)
-    return _run(model, plan.most, keras_evaluate, call)
+    paced = execution.Paced(
+        model, call["callbacks"], None, None, START, add_progbar=call["verbose"] != 0, verbose=call["verbose"],
+        epochs=1, steps=steps or known,
+    )  # fmt: skip
+    model.test_function = _function(model, "test", plan, paced.test, alone)
+    return _run(model, plan.most, keras_evaluate, {**call, "callbacks": paced})
 
 
 def _run(model: "AbstractVAE", most: int, run: Callable[..., Result], call: dict) -> Result:
@@ -195,7 +200,7 @@ def _begin(model: "AbstractVAE", call: dict, train: object, position: Position) 
         return 0
     own, total = train.steps_per_epoch, call["steps_per_epoch"]
     if position.origin is None:
-        done = int(replicas.host(model.optimizer.iterations))
+        done = _iterations(model)
         begins = math.ceil(done / own) * own if train.start is None else train.start
         model.origin = begins - position.epoch * total
         return begins
@@ -209,20 +214,31 @@ def _restore(model: "AbstractVAE", call: dict) -> Position:
     return (kept and kept[0].restore(model)) or START._replace(epoch=call["initial_epoch"])
 
 
-def _keys(source: Resident, alone: bool, first: int | None = None) -> tf.data.Dataset:
-    """Return one epoch in order, or keys without end from a step on; batches where steps are not compiled together."""
-    keys = source.epoch(0) if first is None else source.keys_from(first)
+def _iterations(model: "AbstractVAE") -> int:
+    return int(replicas.host(model.optimizer.iterations))
+
+
+def _given(data: object, alone: bool, first: int | None = None) -> object:
+    """Return what Keras is given: one epoch in order, or training data without end from a step on.
+
+    Of a `Resident`, batches where steps are not compiled together; else numbers that are never read: `ManySteps` makes
+    its own keys, and Keras counts.
+    """
+    if not isinstance(data, Resident):
+        return data
     if alone:
-        return keys
+        steps = tf.data.Dataset.range(data.steps_per_epoch)
+        return steps if first is None else steps.repeat()
     options = tf.data.Options()  # every worker takes its part of each batch: the order is that of one process
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return source.batches(keys).with_options(options)
+    keys = data.epoch(0) if first is None else data.keys_from(first)
+    return data.batches(keys).with_options(options)
 
 
 def _from(data: object, alone: bool, first: int, position: Position, total: int | None) -> object:
     """Return the training data from where it goes on: at its step `first`, or in an epoch that was stopped."""
     if isinstance(data, Resident):
-        return _keys(data, alone, first)
+        return _given(data, alone, first)
     if isinstance(data, Resumable):
         return data.batches_from(first)
     if not position.batch or not isinstance(data, tf.data.Dataset):
