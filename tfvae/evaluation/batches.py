@@ -13,6 +13,15 @@ from tfvae.models.checks import clearly
 _EXAMPLES = 100
 
 
+def compiled(model: AbstractVAE, name: tuple, function: Callable) -> Callable:
+    """Return a function of a model compiled, the one of last time where name and parts of the model are the same."""
+    require_vae(model)
+    key = (*name, model.encoder, model.decoder, model.prior)
+    if key not in model.functions:
+        model.functions[key] = tf.function(function, jit_compile=True, autograph=False)
+    return model.functions[key]
+
+
 def per_example(
     model: AbstractVAE, data: object, measure: Callable[[np.ndarray, tf.Tensor], tuple], progress: bool
 ) -> list[np.ndarray]:
@@ -25,9 +34,8 @@ def per_example(
         progress: show a progress bar.
 
     Raises:
-        ValueError: if the model is none of the library, or the data is empty, of another shape, or off the support.
+        ValueError: if the data is empty, of another shape, or off the support.
     """
-    require_vae(model)
     batches, total = _batches(model, data)
     style = 1 if sys.stdout.isatty() else 2  # a bar that moves, or one line at the end
     bar = keras.utils.Progbar(total, verbose=style, unit_name="example") if progress else None

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.errors import positive_int
-from tfvae.evaluation.batches import per_example, standard_error
+from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.models.base import AbstractVAE
 from tfvae.random import Seed, as_seed
 
@@ -71,12 +71,14 @@ def elbo(
     """
     samples, start = positive_int("samples", samples), as_seed(seed)
 
-    @tf.function(jit_compile=True, autograph=False)
-    def measure(x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        trace = model.trace(x, samples, Seed(start.words, example=start.example + index))
+    def terms_of(x: tf.Tensor, words: tf.Tensor, first: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        trace = model.trace(x, samples, Seed(words, example=first))
         return tf.cast(trace.rate, tf.float64), tf.cast(trace.distortion, tf.float64)
 
-    rate, distortion = per_example(model, data, measure, progress)
+    measure = compiled(model, ("elbo", samples), terms_of)
+    rate, distortion = per_example(
+        model, data, lambda x, index: measure(x, start.words, start.example + index), progress
+    )
     terms = {"elbo": -(rate + distortion), "rate": rate, "distortion": distortion}
     means = {key: float(values.mean()) for key, values in terms.items()}
     errors = {key: standard_error(values) for key, values in terms.items()}

@@ -1,17 +1,19 @@
 """The evidence log p(x), by importance sampling, with its errors and diagnostics."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from tfvae.errors import positive_int
-from tfvae.evaluation.batches import per_example, standard_error
+from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.evaluation.pareto import pareto_k, tail_length
 from tfvae.models.base import AbstractVAE
 from tfvae.random import Seed, as_seed
 
-_CHUNK = 50  # samples drawn at a time; with the examples of a batch, it bounds the memory
+_CHUNK = 50  # samples of an example decoded at a time; with the examples of a batch, it bounds the memory
+_BLOCK = 20  # chunks whose weights are gathered before their largest are sorted out, which costs more than a decode
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,10 @@ def log_evidence(
         3
     """
     samples, start = positive_int("samples", samples), as_seed(seed)
-    tail = tail_length(samples) + 1
-    weigh = tf.function(
-        lambda x, words, first: _moments(model, x, Seed(words, example=first), samples, tail),
-        jit_compile=True,
-        autograph=False,
+    weigh = compiled(
+        model,
+        ("log_evidence", samples),
+        lambda x, words, first: _moments(model, x, Seed(words, example=first), samples),
     )
     peak, first, second, top = per_example(
         model, data, lambda x, index: weigh(x, start.words, start.example + index), progress
@@ -117,23 +118,31 @@ def _monte_carlo_error(effective: np.ndarray, samples: int) -> float:
     return float(np.sqrt(variance.sum()) / len(effective))
 
 
-def _moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int, tail: int) -> tuple[tf.Tensor, ...]:
+def _moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int) -> tuple[tf.Tensor, ...]:
     """Return max log w, sum w, sum w^2 (relative to the max) and the largest log w, over K samples, in float64."""
-    q, batch, chunks = model.encoder(x), x.shape[0], -(-samples // _CHUNK)
+    q, batch, tail = model.encoder(x), x.shape[0], tail_length(samples) + 1
+    chunks = math.ceil(samples / _CHUNK)
+    size, blocks = math.ceil(samples / chunks), math.ceil(chunks / _BLOCK)
+    each = math.ceil(chunks / blocks)  # chunks in a block
 
-    # Counted in chunks, by ones: XLA 2.21 drops a loop over `done < 1` in steps of 50 as if it never ran.
-    def chunk(number: tf.Tensor, peak: tf.Tensor, first: tf.Tensor, second: tf.Tensor, top: tf.Tensor) -> tuple:
-        done = number * _CHUNK
-        trace = model.trace_from(q, x, _CHUNK, seed._replace(sample=done))
-        drawn = tf.range(_CHUNK)[:, None] + done < samples
-        log_w = tf.where(drawn, tf.cast(trace.log_weights, tf.float64), -np.inf)  # [S, B]
-        higher = tf.maximum(peak, tf.reduce_max(log_w, 0))
-        scale, weights = tf.exp(peak - higher), tf.exp(log_w - higher)
-        top = tf.math.top_k(tf.concat([top, tf.transpose(log_w)], 1), tail, sorted=False).values
-        first = first * scale + tf.reduce_sum(weights, 0)
-        return number + 1, higher, first, second * scale**2 + tf.reduce_sum(weights**2, 0), top
+    def chunk(number: tf.Tensor) -> tf.Tensor:
+        log_w = model.trace_from(q, x, size, seed._replace(sample=number * size)).log_weights
+        drawn = tf.range(size)[:, None] + number * size < samples
+        return tf.where(drawn, log_w, tf.constant(-np.inf, log_w.dtype))  # [S, B]
 
-    lowest = tf.fill([batch], tf.constant(-np.inf, tf.float64))
-    zero, top = tf.zeros([batch], tf.float64), tf.fill([batch, tail], tf.constant(-np.inf, tf.float64))
+    # Counted by ones: XLA 2.21 drops a loop over `done < 1` in steps of 50 as if it never ran.
+    def block(number: tf.Tensor, peak: tf.Tensor, first: tf.Tensor, second: tf.Tensor, top: tf.Tensor) -> tuple:
+        parts = tf.map_fn(chunk, number * each + tf.range(each), fn_output_signature=top.dtype)  # [chunks, S, B]
+        log_w = tf.transpose(tf.reshape(parts, [each * size, batch]))  # [B, S]
+        top = tf.math.top_k(tf.concat([top, log_w], 1), tail, sorted=False).values
+        exact = tf.cast(log_w, tf.float64)
+        higher = tf.maximum(peak, tf.reduce_max(exact, 1))
+        scale, weights = tf.exp(peak - higher), tf.exp(exact - higher[:, None])
+        first, second = first * scale + tf.reduce_sum(weights, 1), second * scale**2 + tf.reduce_sum(weights**2, 1)
+        return number + 1, higher, first, second, top
+
+    lowest, zero = tf.fill([batch], tf.constant(-np.inf, tf.float64)), tf.zeros([batch], tf.float64)
+    top = tf.fill([batch, tail], tf.constant(-np.inf, q.dtype))
     state = (tf.constant(0), lowest, zero, zero, top)
-    return tf.while_loop(lambda number, *_: number < chunks, chunk, state)[1:]
+    *moments, top = tf.while_loop(lambda number, *_: number < blocks, block, state)[1:]
+    return *moments, tf.cast(top, tf.float64)

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.heads.base import Head
+from tfvae.heads.base import Elements, Head
 from tfvae.heads.support import BINARY
 
 
@@ -54,4 +54,4 @@ class Bernoulli(Head):
 
     def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
         pixels = _Bernoulli(logits=parameters, dtype=parameters.dtype)
-        return tfd.Independent(pixels, reinterpreted_batch_ndims=len(self.event_shape))
+        return Elements(pixels, reinterpreted_batch_ndims=len(self.event_shape))

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.heads.base import Head
+from tfvae.heads.base import Elements, Head
 from tfvae.heads.scales import FixedScale, SharedScale, positive
 from tfvae.heads.support import REAL
 
@@ -94,7 +94,7 @@ class Normal(Head):
 
     def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
         scale = tf.cast(self.scale.value(), parameters.dtype)
-        return tfd.Independent(tfd.Normal(parameters, scale), reinterpreted_batch_ndims=len(self.event_shape))
+        return Elements(tfd.Normal(parameters, scale), reinterpreted_batch_ndims=len(self.event_shape))
 
     def get_config(self) -> dict:
         return {**super().get_config(), "scale": keras.saving.serialize_keras_object(self.scale)}
