@@ -110,7 +110,7 @@ def normal(samples: tf.Tensor | int, shape: Sequence, seed: Seed) -> tf.Tensor:
 def _cosine(turns: tf.Tensor) -> tf.Tensor:
     """Return cos(2 pi turns) for turns in [0, 1] within 4e-7, as float32 has it.
 
-    XLA calls the C library for each cosine and computes it again wherever the noise is used; a polynomial is vectorised.
+    XLA calls the C library for each cosine, and again wherever the noise is used; a polynomial is vectorised.
     """
     square = tf.square(turns - 0.5)
     value = tf.fill(tf.shape(square), _COSINE[-1])

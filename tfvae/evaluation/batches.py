@@ -9,16 +9,17 @@ import tensorflow as tf
 
 from tfvae.models.base import AbstractVAE, require_vae
 from tfvae.models.checks import clearly
+from tfvae.models.execution import suits_xla
 
 _EXAMPLES = 100
 
 
 def compiled(model: AbstractVAE, name: tuple, function: Callable) -> Callable:
-    """Return a function of a model compiled, the one of last time where name and parts of the model are the same."""
+    """Return a compiled function of a model: that of last time, where the name and the model's parts are the same."""
     require_vae(model)
     key = (*name, model.encoder, model.decoder, model.prior)
     if key not in model.functions:
-        model.functions[key] = tf.function(function, jit_compile=True, autograph=False)
+        model.functions[key] = tf.function(function, jit_compile=suits_xla(model), autograph=False)
     return model.functions[key]
 
 

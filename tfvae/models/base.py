@@ -134,8 +134,8 @@ class AbstractVAE(keras.Model):
         """Prepare for training as `keras.Model.compile` does; the objective is the loss.
 
         With `jit_compile="auto"`, the default, `fit` and `evaluate` compile with XLA where the work is long enough to
-        earn the compilation back. `steps_per_execution=1`, the default, lets them run many steps in one call as long
-        as no callback wants to see every batch.
+        earn the compilation back, and never convolutions on a processor. `steps_per_execution=1`, the default, lets
+        them run many steps in one call as long as no callback wants to see every batch.
         """
         super().compile(optimizer, *args, **options)
         self.chooses_jit = options.get("jit_compile", "auto") == "auto" and not self.run_eagerly

@@ -60,6 +60,12 @@ def operations(model: "AbstractVAE", batch: int) -> float:
     return 6.0 * batch * model.objective.samples * max(uses, 1)
 
 
+def suits_xla(model: "AbstractVAE") -> bool:
+    """Tell whether XLA speeds a model up: not if it has convolutions, which XLA runs several times slower on processors."""
+    convolutions = any(len(weight.shape) > 2 for weight in model.weights)
+    return not convolutions or bool(tf.config.list_physical_devices("GPU"))
+
+
 def plan(
     model: "AbstractVAE", data: object, batch: int, steps: int | None, epochs: int, single: bool, done: int = 0
 ) -> Plan:
@@ -82,7 +88,7 @@ def plan(
     if steps:
         most = math.ceil(steps / math.ceil(steps / most))  # calls of equal length
     worth = steps is not None and work * (done + steps * epochs) > _COMPILED
-    compiled = bool(model.jit_compile or (model.chooses_jit and worth))
+    compiled = bool(model.jit_compile or (model.chooses_jit and worth and suits_xla(model)))
     return Plan(resident, 1 if single else most, compiled)
 
 
