@@ -16,7 +16,7 @@ from benchmarks.works import Work
 ROOT = Path(__file__).parent.parent
 OURS = "tfvae"
 NEEDS = {
-    "tfvae": (), "keras_plain": (), "floor": (),
+    "tfvae": (), "keras_plain": (), "floor": (), "bare": (),
     "torch_loop": ("torch",), "pythae": ("torch", "pythae"), "jax_loop": ("jax", "optax"),
 }  # fmt: skip
 PAUSE = 0.3  # seconds until the threads of the one before no longer spin

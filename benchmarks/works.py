@@ -43,9 +43,9 @@ class Work:
 _NET = "784-200-200-[50]-200-200-784, tanh"
 _RACES = (
     Work("W1", f"one epoch of `fit`, {_NET}, batch 128", 50000,
-         peers={"torch_loop": 1.5, "pythae": 1.5, "jax_loop": 1.0, "floor": 0.6, "keras_plain": None}),
+         peers={"torch_loop": 1.5, "pythae": 1.5, "jax_loop": 1.0, "floor": 0.6, "bare": 0.9, "keras_plain": None}),
     Work("W2", f"one epoch of `fit`, {_NET}, batch 20", 20000, batch=20,
-         peers={"torch_loop": 2.0, "pythae": 2.0, "jax_loop": 1.1, "floor": None, "keras_plain": None}),
+         peers={"torch_loop": 2.0, "pythae": 2.0, "jax_loop": 1.1, "floor": None, "bare": 0.9, "keras_plain": None}),
     Work("W3", f"importance-weighted bound, K = 50, {_NET}, batch 20", 2000, batch=20, samples=50, iwae=True,
          peers={"pythae": 2.5, "jax_loop": 1.0, "floor": 0.6, "torch_loop": None}),
     Work("W4", f"log evidence, 5000 samples an image, {_NET}", 200, samples=5000, evidence=True,

@@ -125,8 +125,6 @@ class Checkpoint(keras.callbacks.Callback):
                 "Expected a checkpoint of this model. Delete the file to begin anew, or choose another path. Received: "
                 f"{self.path}, whose model differs in {', '.join(differing)}"
             )
-        if not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
         model.load_weights(self.path)
         return position
 

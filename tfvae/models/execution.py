@@ -61,7 +61,7 @@ def operations(model: "AbstractVAE", batch: int) -> float:
 
 
 def suits_xla(model: "AbstractVAE") -> bool:
-    """Tell whether XLA speeds a model up: not if it has convolutions, which XLA runs several times slower on processors."""
+    """Tell whether XLA speeds a model up: not convolutions on a processor, which take it several times as long."""
     convolutions = any(len(weight.shape) > 2 for weight in model.weights)
     return not convolutions or bool(tf.config.list_physical_devices("GPU"))
 

@@ -33,6 +33,9 @@ def fit(model: "AbstractVAE", keras_fit: Callable, x: object, args: tuple, optio
             "Expected no class_weight, because labels are ignored; pass sample_weight. Received: "
             f"class_weight={options['class_weight']!r}"
         )
+    if not model.optimizer.built:  # variables made while a function is traced have it traced twice
+        with model.distribute_strategy.scope():
+            model.optimizer.build(model.trainable_variables)
     alone = _alone(model)
     train = _source(model, call, model.seed if call["shuffle"] else None)
     held_out = _held_out(model, call)
