@@ -54,7 +54,7 @@ def test_many_steps_in_a_call_are_the_steps_one_by_one(digits):
     logs = together.fit(digits.train, epochs=2, verbose=0).history
     same = single.fit(digits.train, epochs=2, verbose=0, callbacks=[callback]).history
     assert callback.batches == [*range(20)] * 2
-    assert {plan[1] for plan in [key[2:] for key in together.functions]} != {1}  # that is, several in a call
+    assert {key[3] for key in together.functions._made} != {1}  # that is, several in a call
     assert int(together.optimizer.iterations) == int(single.optimizer.iterations) == 40
     for name in logs:
         np.testing.assert_allclose(logs[name], same[name], rtol=1e-5)
@@ -67,6 +67,30 @@ def test_a_key_fetched_in_a_compiled_step_is_the_batch_of_the_data_set(digits):
     fetch = tf.function(source.fetch, jit_compile=True)
     for key, x in zip(source.keys_from(18), digits.train_from(18).take(4), strict=False):
         np.testing.assert_array_equal(fetch(source.stored.resident, key), x)
+
+
+def test_keys_of_many_batches_are_those_of_one_after_the_other(digits):
+    source = data.resident.Resident(data.stored.Stored(digits.array("train")[:95]), 10, seed=3)
+    one_by_one = list(source.keys_from(0).take(30))  # three epochs of nine batches of ten and one of five
+    assert source.odd == 5
+    for first, count in ((0, 9), (12, 3), (9, 1), (19, 1)):
+        together = source.keys(first, count)
+        for number in range(count):
+            for name, part in one_by_one[first + number].items():
+                np.testing.assert_array_equal(together[name][number], part)
+
+
+def test_an_odd_batch_counts_as_much_as_its_examples(digits):
+    x = digits.array("train")[:95]
+    model = _model()
+    model.fit(x, epochs=3, batch_size=10, verbose=0)
+    assert int(model.optimizer.iterations) == 30
+    whole = model.evaluate(x, batch_size=95, verbose=0, return_dict=True)
+    for size in (10, 94, 200):
+        parts = model.evaluate(x, batch_size=size, verbose=0, return_dict=True)
+        assert parts == pytest.approx(whole, rel=1e-5)  # the noise of an example does not depend on its batch
+    with pytest.warns(UserWarning, match="ran out of data"):
+        assert model.evaluate(x, batch_size=10, steps=12, verbose=0, return_dict=True) == pytest.approx(whole, rel=1e-5)
 
 
 def test_dynamic_draws_have_the_probability_of_the_pixel():
@@ -105,8 +129,19 @@ def test_a_long_run_is_compiled_and_a_short_one_is_not(digits):
     source = digits.train.resident
     assert not execution.plan(model, source, 64, 20, 1, False).compiled
     assert execution.plan(model, source, 64, 20, 100000, False).compiled
+    assert execution.plan(model, source, 64, 20, 1, False, done=2000000).compiled  # many short runs
     assert execution.plan(_model(jit_compile=True), source, 64, 20, 1, False).compiled
     assert not execution.plan(_model(jit_compile=False), source, 64, 20, 100000, False).compiled
+
+
+def test_convolutions_are_not_given_to_xla_on_a_processor(digits):
+    encoder = tfvae.Encoder(tfvae.networks.conv(4), heads.DiagonalNormal(2))
+    decoder = tfvae.Decoder(tfvae.networks.deconv(4, size=(8, 8)), heads.Bernoulli((8, 8, 1)))
+    model = tfvae.VAE(encoder, decoder, tfvae.priors.StandardNormal(2))
+    model.compile()
+    assert not execution.plan(model, digits.train.resident, 64, 20, 100000, False).compiled
+    model.compile(jit_compile=True)
+    assert execution.plan(model, digits.train.resident, 64, 20, 1, False).compiled
 
 
 class Stop(keras.callbacks.Callback):

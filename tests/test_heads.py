@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import stats
+from scipy import special, stats
 
 from tfvae import heads, priors
 from tfvae.heads.scales import SCALE_FLOOR, positive
@@ -41,6 +41,35 @@ def test_bernoulli_sums_to_one(dtype):
     d = _distribution(heads.Bernoulli((2, 2, 1), dtype=dtype), dtype)
     every = np.array(list(itertools.product([0, 1], repeat=4)), dtype).reshape(16, 1, 2, 2, 1)
     np.testing.assert_allclose(np.exp(d.log_prob(every)).sum(0), np.ones(4), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 3), (2, 3, 1)])
+def test_densities_are_those_of_tfp_summed_over_the_event(shape):
+    random = np.random.default_rng(0)
+    parameters = tf.constant(random.normal(size=[5, 7, *shape]), tf.float64)  # [S, B, *shape]
+    x = random.integers(0, 2, [7, *shape]).astype("float64")
+    cases = {
+        heads.Bernoulli(shape, dtype="float64"): tfd.Bernoulli(logits=parameters),
+        heads.Normal(shape, 0.3, dtype="float64"): tfd.Normal(parameters, tf.constant(0.3, tf.float64)),
+    }
+    for head, pixels in cases.items():
+        ours, theirs = head.distribution(parameters), tfd.Independent(pixels, len(shape))
+        assert (ours.batch_shape, ours.event_shape) == ([5, 7], shape)
+        np.testing.assert_allclose(ours.log_prob(x), theirs.log_prob(x), rtol=1e-12)
+        np.testing.assert_array_equal(ours.mean(), theirs.mean())
+
+
+def test_bernoulli_density_and_gradient_in_float32_are_those_in_float64():
+    logits = np.concatenate([np.linspace(-120, 120, 4001), [0.0, 1e-8, -1e-8]]).astype("float32")
+    for x in (0.0, 1.0):
+        with tf.GradientTape() as tape:
+            given = tf.constant(logits[:, None])
+            tape.watch(given)
+            score = heads.Bernoulli(1).distribution(given).log_prob([x])
+        exact = logits.astype("float64")
+        error = np.abs(score - (x * exact - np.logaddexp(0, exact)))
+        assert (error <= 1.5e-7 * np.maximum(1, np.abs(exact))).all()  # one rounding of a number as large as the logit
+        np.testing.assert_allclose(tape.gradient(score, given)[:, 0], x - special.expit(exact), atol=2e-7)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

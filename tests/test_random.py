@@ -61,6 +61,13 @@ def test_no_row_is_a_shifted_copy_of_another(seed):
     assert (counts - 1).sum() < 380 + 6 * np.sqrt(380)
 
 
+def test_normals_are_those_of_box_and_muller():
+    seed = as_seed((3, 4))
+    u, v = (uniform(40, [500], seed, stream).numpy().astype("float64") for stream in (0, 1))
+    exact = np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * v)
+    np.testing.assert_allclose(normal(40, [500], seed), exact, rtol=1e-6, atol=3e-6)
+
+
 def test_a_draw_depends_on_its_place_alone():
     z = _normals(6, [5, 3], 1, 2)
     # To the last bit but one: a processor rounds the logarithm of a number differently in a vector of another length.

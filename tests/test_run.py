@@ -105,10 +105,10 @@ def test_zoo_lists_every_model():
                    for line in done.output.splitlines())  # fmt: skip
 
 
-def _kill_when(folder, moment, extra=()):
+def _kill_when(folder, moment, epochs=4):
     """Start the run and kill -9 it as soon as `moment(folder)` holds; return whether it was killed in time."""
     process = subprocess.Popen(
-        [*COMMAND, "--epochs", "4", "--out", str(folder), *extra], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*COMMAND, "--epochs", str(epochs), "--out", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 300
     while process.poll() is None and time.monotonic() < deadline:
@@ -123,6 +123,21 @@ def _kill_when(folder, moment, extra=()):
 
 def _writing(name):
     return lambda folder: any(folder.rglob(f".writing-*-{name}"))
+
+
+def _finish(folder, epochs):
+    command = [*COMMAND, "--epochs", str(epochs), "--out", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _assert_same_end(folder, other):
+    models = [keras.models.load_model(f / "model.keras") for f in (folder, other)]
+    states = [model.weights + model.optimizer.variables for model in models]
+    for mine, theirs in zip(*states, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+    cards = [json.loads((f / "card.json").read_text()) for f in (folder, other)]
+    assert cards[0]["test"] == cards[1]["test"]
 
 
 def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(finished, tmp_path):
@@ -140,19 +155,39 @@ def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(finished, tm
         assert _kill_when(folder, moment), name
         _check_whole(folder)
     trained = (folder / "model.keras").stat().st_mtime_ns
-    done = subprocess.run(
-        [*COMMAND, "--epochs", "4", "--out", str(folder)], capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    _finish(folder, epochs=4)
     assert {path.name for path in folder.iterdir()} == FILES
     assert (folder / "model.keras").stat().st_mtime_ns == trained  # what was trained is not trained again
     _check_whole(folder)
-    one, other = (keras.models.load_model(f / "model.keras") for f in (folder, finished))
-    states = [model.weights + model.optimizer.variables for model in (one, other)]
-    for mine, theirs in zip(*states, strict=True):
-        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
-    cards = [json.loads((f / "card.json").read_text()) for f in (folder, finished)]
-    assert cards[0]["test"] == cards[1]["test"]
+    _assert_same_end(folder, finished)
+
+
+def _after_training_began(begun, wait):
+    """Return a moment: so many seconds after the first checkpoint that was written since then."""
+    first = []
+
+    def moment(folder):
+        saved = folder / "checkpoint.keras"
+        if not first and saved.exists() and saved.stat().st_mtime > begun:
+            first.append(time.time())
+        return bool(first) and time.time() >= first[0] + wait
+
+    return moment
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_and_resumed_it_ends_as_if_undisturbed(tmp_path, seed):
+    folder, undisturbed, random = tmp_path / "run", tmp_path / "undisturbed", np.random.default_rng(seed)
+    stood, epochs = [], 150
+    for _ in range(10):
+        moment = _after_training_began(time.time(), random.uniform(0, 4))
+        assert _kill_when(folder, moment, epochs=epochs), "it ended before it was killed"
+        _check_whole(folder)
+        stood.append(json.loads(zipfile.ZipFile(folder / "checkpoint.keras").read("position.json"))["epoch"])
+    assert stood == sorted(stood) and stood[-1] > stood[0] > 0
+    _finish(folder, epochs)
+    _finish(undisturbed, epochs)
+    _assert_same_end(folder, undisturbed)
 
 
 def test_ctrl_c_keeps_the_checkpoint_and_says_how_to_go_on(tmp_path):

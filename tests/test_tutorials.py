@@ -20,6 +20,7 @@ EXPECTED = {
         "saved_model/1/saved_model.pb",
     ),
     "02_batch_scoring": ("saved_model/1/saved_model.pb", "scores/00000.npy", "scores/00001.npy", "scores/00002.npy"),
+    "03_long_runs": ("checkpoint.keras",),
 }
 NEEDS = {"02_batch_scoring": ("ray", "the extra `scoring`")}
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
+
+import tfvae
 
 WORKER = str(Path(__file__).with_name("worker.py"))
 
@@ -48,18 +51,46 @@ def test_train_needs_nothing_but_the_description_of_the_cluster(tmp_path):
     assert len(list((folder / "logs" / "train").iterdir())) == 1 and not list(folder.glob(".*"))
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("alone")
-    subprocess.run([sys.executable, WORKER, str(folder)], check=True, capture_output=True, timeout=300)
+def _alone(folder, kind):
+    folder.mkdir()
+    subprocess.run([sys.executable, WORKER, str(folder), kind], check=True, capture_output=True, timeout=300)
     return dict(np.load(folder / "worker0.npz"))
 
 
+def _assert_close(mine, theirs):
+    assert set(mine) == set(theirs)
+    for name in mine:  # metrics and weights
+        np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-4, atol=2e-5, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    return _alone(tmp_path_factory.mktemp("alone") / "run", "memory")
+
+
+def _two_workers(folder, kind):
+    folder.mkdir()
+    _cluster([sys.executable, WORKER, str(folder), kind])
+    first, second = (dict(np.load(folder / f"worker{i}.npz")) for i in range(2))
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    assert [path.name for path in folder.glob("*.keras")] == ["checkpoint.keras"]
+    return first
+
+
 def test_two_workers_train_as_one_process_with_the_global_batch(alone, tmp_path):
-    _cluster([sys.executable, WORKER, str(tmp_path)])
-    first, second = (dict(np.load(tmp_path / f"worker{i}.npz")) for i in range(2))
-    assert set(first) == set(alone)
-    for name in alone:
-        np.testing.assert_array_equal(first[name], second[name], err_msg=name)  # metrics and weights
-        np.testing.assert_allclose(first[name], alone[name], rtol=1e-4, atol=2e-5, err_msg=name)
-    assert [path.name for path in tmp_path.glob("*.keras")] == ["checkpoint.keras"]
+    _assert_close(_two_workers(tmp_path / "run", "memory"), alone)
+
+
+def test_two_replicas_in_one_process_train_as_one_with_the_global_batch(alone, tmp_path):
+    _assert_close(_alone(tmp_path / "run", "mirrored"), alone)
+
+
+def test_two_workers_that_read_their_own_files_train_as_one_process_on_both_parts(tmp_path):
+    digits = tfvae.data.load("digits")
+    for split, files in (("train", 3), ("validation", 1), ("test", 1)):
+        for number, rows in enumerate(np.array_split(digits.array(split), files)):
+            with tf.io.TFRecordWriter(str(tmp_path / f"{split}{number}.tfrecord")) as writer:
+                for x in rows:
+                    writer.write((x * 255).astype(np.uint8).tobytes())
+    _assert_close(_two_workers(tmp_path / "cluster", "stream"), _alone(tmp_path / "one", "stream"))

@@ -7,7 +7,7 @@ training step, or in a `map` by everybody else. Both run the same function.
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -16,18 +16,21 @@ from tfvae.data.binarization import NO_BINARIZATION, Binarization
 from tfvae.data.stored import Stored
 
 Key = dict[str, tf.Tensor]
+Count: TypeAlias = tf.Tensor | int
 # TensorFlow's `index_shuffle` fixes 4 rounds, and then the orders of two epochs of 50000 examples correlate by 0.7.
 _ROUNDS = 24
 
 
-def epoch_order(position: tf.Tensor, seed: int, epoch: tf.Tensor, n: int) -> tf.Tensor:
+def epoch_order(position: tf.Tensor, seed: Count, epoch: tf.Tensor, n: Count) -> tf.Tensor:
     """Return which example stands at a position of an epoch: a permutation of 0..n-1 keyed by (seed, epoch).
 
     Position and epoch are of one shape, or the epoch is a scalar.
     """
     epochs = tf.broadcast_to(tf.cast(epoch, tf.int64), tf.shape(position))
-    keys = tf.stack([tf.zeros_like(epochs), tf.fill(tf.shape(epochs), tf.constant(seed, tf.int64)), epochs], -1)
-    last = tf.constant(n - 1, tf.int64)
+    keys = tf.stack(
+        [tf.zeros_like(epochs), tf.fill(tf.shape(epochs), tf.convert_to_tensor(seed, tf.int64)), epochs], -1
+    )
+    last = tf.convert_to_tensor(n - 1, tf.int64)
     return tf.raw_ops.RandomIndexShuffle(index=position, seed=keys, max_index=last, rounds=_ROUNDS)
 
 
@@ -103,7 +106,9 @@ class Resident:
         """
         short = self.odd and step % self.steps_per_epoch == self.steps_per_epoch - 1
         size = self.odd if short else min(self.batch_size, len(self.stored))
-        return _keys(tf.constant(step, tf.int64), count, size, len(self.stored), self.batch_size, self.seed)
+        n, seed = len(self.stored), None if self.seed is None else tf.constant(self.seed, tf.int64)
+        first, size, n, batch = (tf.constant(number, tf.int64) for number in (step, size, n, self.batch_size))
+        return _keys(first, tf.constant(count, tf.int64), size, n, batch, seed)
 
     def batches(self, keys: tf.data.Dataset) -> tf.data.Dataset:
         """Return the batches that keys stand for; the data set remembers where they come from."""
@@ -133,8 +138,8 @@ class Resumable(NamedTuple):
     """As for a `Resident`."""
 
 
-def _stacked(first: tf.Tensor, count: int, size: tf.Tensor | int, n: int, batch_size: int, seed: int | None) -> Key:
-    per_epoch = math.ceil(n / batch_size)
+def _stacked(first: tf.Tensor, count: Count, size: Count, n: Count, batch_size: Count, seed: Count | None) -> Key:
+    per_epoch = -(-n // batch_size)
     step = first + tf.range(count, dtype=tf.int64)  # [S]
     epoch, batch = step // per_epoch, step % per_epoch
     index = tf.minimum(batch[:, None] * batch_size + tf.range(tf.cast(size, tf.int64)), n - 1)  # [S, b]
@@ -144,7 +149,7 @@ def _stacked(first: tf.Tensor, count: int, size: tf.Tensor | int, n: int, batch_
     return {"index": index, "epoch": epoch, "batch": batch}
 
 
-_keys = tf.function(_stacked, autograph=False)  # numbers of Python are part of what is traced
+_keys = tf.function(_stacked, autograph=False)
 
 
 def _mapped(data: tf.data.Dataset, function: Callable) -> tf.data.Dataset:

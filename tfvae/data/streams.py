@@ -165,7 +165,7 @@ class Stream:
           >>> from tfvae import data
           >>> def distributed(stream: data.Stream, strategy: tf.distribute.Strategy):
           ...     return strategy.distribute_datasets_from_function(
-          ...         lambda worker: stream.shard(worker.input_pipeline_id, worker.num_input_pipelines).train)
+          ...         lambda worker: stream.shard(worker.input_pipeline_id, worker.num_input_pipelines).train_from(0))
         """
         count = _checks.positive(count, "count")
         self._check_shard(index, count)

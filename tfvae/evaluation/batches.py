@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae.models import execution
 from tfvae.models.base import AbstractVAE, require_vae
 from tfvae.models.checks import clearly
-from tfvae.models.execution import suits_xla
 
 _EXAMPLES = 100
 
@@ -18,9 +18,7 @@ def compiled(model: AbstractVAE, name: tuple, function: Callable) -> Callable:
     """Return a compiled function of a model: that of last time, where the name and the model's parts are the same."""
     require_vae(model)
     key = (*name, model.encoder, model.decoder, model.prior)
-    if key not in model.functions:
-        model.functions[key] = tf.function(function, jit_compile=suits_xla(model), autograph=False)
-    return model.functions[key]
+    return model.functions.get(key, lambda: execution.traced(function, execution.suits_xla(model)))
 
 
 def per_example(

@@ -1,7 +1,6 @@
 """What every VAE has in common: the package's only training step, and the methods a user calls."""
 
 import random
-from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -9,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import IncompatibleParts, positive_int, whole_number_in
-from tfvae.models import checks, compatibility, fitting, replicas, summary
+from tfvae.models import checks, compatibility, execution, fitting, replicas, summary
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
 from tfvae.priors.base import Prior
@@ -48,7 +47,7 @@ class AbstractVAE(keras.Model):
         self.rate_tracker = keras.metrics.Mean(name="rate")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
         self.origin: int | None = None
-        self.chooses_jit, self.functions = False, dict[tuple, Callable]()
+        self.chooses_jit, self.functions = False, execution.Functions()
         self.check = checks.Checker(self.fits.event_shape, self.fits.support)
         self.built = True
 
@@ -139,7 +138,7 @@ class AbstractVAE(keras.Model):
         """
         super().compile(optimizer, *args, **options)
         self.chooses_jit = options.get("jit_compile", "auto") == "auto" and not self.run_eagerly
-        self.functions = {}
+        self.functions = execution.Functions()
 
     def get_compile_config(self) -> dict:
         config = super().get_compile_config()

@@ -4,6 +4,7 @@ A step of a small VAE takes about a millisecond, less than what Python, metrics 
 take together. So `fit` hands the batches of many steps to one compiled loop. `python -m benchmarks` measures it.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -46,6 +47,24 @@ class Plan(NamedTuple):
     def trace(self) -> tuple:
         """What a traced function depends on."""
         return self.fetch, self.most, self.compiled
+
+
+class Functions:
+    """What was traced for a model, by what it depends on. No dictionary: TensorFlow would save one with the model."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple, Callable] = {}
+
+    def get(self, key: tuple, make: Callable[[], Callable]) -> Callable:
+        """Return what was made for a key, made now if it is the first time."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+
+def traced(function: Callable, compiled: bool) -> Callable:
+    """Return a `tf.function`, by XLA if `compiled`, that TensorFlow does not take for another model's, traced again."""
+    return tf.function(functools.partial(function), jit_compile=compiled, autograph=False)
 
 
 def element(values: object, batch: tuple) -> tuple:
@@ -144,7 +163,7 @@ class Group(NamedTuple):
 
     batches: object
     """The batches, or keys to them, in one: each part with a leading axis."""
-    count: int
+    steps: int
     """How many of them are to be run."""
     usual: bool
     """Whether they are of the common shape, for which compilation pays."""
@@ -170,9 +189,9 @@ class ManySteps:
             tf.while_loop(going, body, [tf.constant(0)])
             return model.get_metrics_result()
 
-        self._usual = tf.function(many, jit_compile=plan.compiled, autograph=False)
+        self._usual = traced(many, plan.compiled)
         # The one shorter batch of an epoch is not worth a compilation of its own.
-        self._other = tf.function(many, jit_compile=model.jit_compile and not model.chooses_jit, autograph=False)
+        self._other = traced(many, model.jit_compile and not model.chooses_jit)
 
     def __call__(self, iterator: Iterator) -> dict:
         wanted, resident = self.pace.steps(self.plan.most), self.plan.resident
@@ -182,7 +201,7 @@ class ManySteps:
         logs = None
         for group in self._pulled(iterator, wanted) if resident is None else self._keys(resident, wanted):
             run = self._usual if group.usual else self._other
-            logs = checked(self.model, run(values, group.batches, tf.constant(group.count)))
+            logs = checked(self.model, run(values, group.batches, tf.constant(group.steps)))
         if logs is None:
             raise StopIteration
         return logs

@@ -105,16 +105,14 @@ def _alone(model: "AbstractVAE") -> bool:
 
 def _function(model: "AbstractVAE", kind: str, plan: execution.Plan, pace: execution.Pace, alone: bool) -> Callable:
     """Return what Keras calls with its iterator; traced once for each plan."""
-    key = (kind, alone, *plan.trace)
-    if key not in model.functions:
-        step = model.train_step if kind == "train" else model.test_step
+
+    def make() -> execution.ManySteps | execution.OneStep:
         if alone:
-            model.functions[key] = execution.ManySteps(model, step, plan)
-        else:
-            make = model.make_train_function if kind == "train" else model.make_test_function
-            make(force=True)
-            model.functions[key] = execution.OneStep(model, getattr(model, f"{kind}_function"))
-    function: Any = model.functions[key]
+            return execution.ManySteps(model, getattr(model, f"{kind}_step"), plan)
+        getattr(model, f"make_{kind}_function")(force=True)
+        return execution.OneStep(model, getattr(model, f"{kind}_function"))
+
+    function: Any = model.functions.get((kind, alone, *plan.trace), make)
     function.plan, function.pace = plan, pace
     return function
 
