@@ -143,6 +143,15 @@ def race(work: Work, rounds: int, quick: bool, folder: Path) -> Result:
         for entry in entries.values():
             entry.stop()
     rate = Measure(work.unit, rates, [Comparison(OURS, peer, target) for peer, target in work.peers.items()])
-    memory = [Comparison(OURS, peer, target, at_most=True) for peer, target in work.memory.items()]
-    measures = [rate, *([Measure("peak memory, MB", [peaks], memory)] if memory else [])]
+    measures = [rate, *_memory(work, peaks, imports)]
     return Result(work.title, date, busy, quick, measures, left_out, peaks, imports)
+
+
+def _memory(work: Work, peaks: dict, imports: dict) -> list[Measure]:
+    """Compare peak memory, whole and without what a framework takes before it is used."""
+    if not work.memory:
+        return []
+    whole = [Comparison(OURS, peer, target, at_most=True) for peer, target in work.memory.items()]
+    above = {name: peak - imports[name] for name, peak in peaks.items()}
+    own = [Comparison(OURS, peer) for peer in work.memory]
+    return [Measure("peak memory, MB", [peaks], whole), Measure("of which after the imports, MB", [above], own)]

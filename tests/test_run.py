@@ -178,9 +178,9 @@ def _after_training_began(begun, wait):
 @pytest.mark.slow
 def test_killed_at_ten_random_moments_and_resumed_it_ends_as_if_undisturbed(tmp_path, seed):
     folder, undisturbed, random = tmp_path / "run", tmp_path / "undisturbed", np.random.default_rng(seed)
-    stood, epochs = [], 150
+    stood, epochs = [], 400
     for _ in range(10):
-        moment = _after_training_began(time.time(), random.uniform(0, 4))
+        moment = _after_training_began(time.time(), random.uniform(0, 3))
         assert _kill_when(folder, moment, epochs=epochs), "it ended before it was killed"
         _check_whole(folder)
         stood.append(json.loads(zipfile.ZipFile(folder / "checkpoint.keras").read("position.json"))["epoch"])

@@ -15,16 +15,17 @@ class Elements(tfd.Independent):
     A sum over several axes, the last of length one, takes XLA twice as long.
     """
 
-    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+    def flat(self, value: tf.Tensor) -> tf.Tensor:
+        """Return [..., *event] as [..., D]."""
         shape = self.event_shape
+        return tf.reshape(value, tf.concat([tf.shape(value)[: -shape.rank], [shape.num_elements()]], 0))
 
-        def flat(value: object) -> object:
-            if not isinstance(value, tf.Tensor) or value.shape.rank == 0:
-                return value
-            return tf.reshape(value, tf.concat([tf.shape(value)[: -shape.rank], [shape.num_elements()]], 0))
-
-        parameters = {name: flat(value) for name, value in self.distribution.parameters.items()}
-        return tf.reduce_sum(type(self.distribution)(**parameters).log_prob(flat(x)), -1)
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        parameters = {
+            name: self.flat(value) if isinstance(value, tf.Tensor) and value.shape.rank else value
+            for name, value in self.distribution.parameters.items()
+        }
+        return tf.reduce_sum(type(self.distribution)(**parameters).log_prob(self.flat(x)), -1)
 
 
 class Head(keras.layers.Layer):
