@@ -5,17 +5,61 @@ from typing import NamedTuple
 
 from tfvae import zoo
 
+SMALL = {"latent_dim": 3, "units": (16,)}
+POINT = ("elbo", "log_evidence")  # what a point mass cannot offer
+
 
 class Case(NamedTuple):
     """One row."""
 
     build: Callable
     options: dict
-    shape: tuple[int, ...] = (8, 8, 1)
     exact_rate: bool = True
+    data: str = "digits"
+    refused: tuple[str, ...] = ()
+    """Signatures that no format offers."""
+    refused_by_tflite: tuple[str, ...] = ()
+    """Signatures that need an operator which TFLite has not built in."""
+
+
+def case(build: Callable, exact_rate: bool = True, **settings: object) -> Case:
+    """Return a row with small settings and those that are given; the last three fields of `Case` by their names."""
+    fields = {name: settings.pop(name) for name in ("data", "refused", "refused_by_tflite") if name in settings}
+    return Case(build, {**SMALL, **settings}, exact_rate, **fields)
 
 
 CASES = {
-    "vae": Case(zoo.vae, {"latent_dim": 3, "units": (16,)}),
-    "beta_vae": Case(zoo.beta_vae, {"latent_dim": 3, "units": (16,), "beta": 2.0}),
+    "vae": case(zoo.vae),
+    "beta_vae": case(zoo.beta_vae, beta=2.0),
+    "annealed": case(zoo.annealed, gamma=10.0, capacity=5.0, steps=30),
+    "sigma_vae": case(zoo.sigma_vae),
+    "iwae": case(zoo.iwae, samples=3),
+    "miwae": case(zoo.miwae, groups=2, samples=3),
+    "ciwae": case(zoo.ciwae, samples=3),
+    "renyi": case(zoo.renyi, samples=3),
+    "dreg": case(zoo.dreg, samples=3),
+    "stl": case(zoo.stl),
+    "full_covariance": case(zoo.full_covariance),
+    "laplace": case(zoo.laplace),
+    "gm_vae": case(zoo.gm_vae, False, components=3),
+    "vamp": case(zoo.vamp, False, components=3),
+    "flow_prior": case(zoo.flow_prior, False, hidden=(8,), steps=2),
+    "planar": case(zoo.planar, False, steps=2),
+    "sylvester": case(zoo.sylvester, False, steps=2, rank=2, reflections=2),
+    "iaf": case(zoo.iaf, False, hidden=(8,), steps=2),
+    "spline": case(zoo.spline, False, hidden=(8,), steps=2, bins=4),
+    "s_vae": case(zoo.s_vae),
+    "gumbel": case(zoo.gumbel, False, classes=3),
+    "beta_tcvae": case(zoo.beta_tcvae, examples=1257),
+    "factor_vae": case(zoo.factor_vae, critic_units=(16,)),
+    "dip_vae_i": case(zoo.dip_vae_i),
+    "dip_vae_ii": case(zoo.dip_vae_ii),
+    "info_vae": case(zoo.info_vae, scale=10.0),
+    "wae_mmd": case(zoo.wae_mmd, False, refused=POINT),
+    "aae": case(zoo.aae, False, critic_units=(16,), refused=POINT),
+    "rae_l2": case(zoo.rae_l2, False, refused=POINT),
+    "rae_gp": case(zoo.rae_gp, False, refused=POINT),
+    "count_vae": case(zoo.count_vae, data="digit_counts"),
+    "mixed_vae": case(zoo.mixed_vae, data="digit_records"),
+    "two_stage": case(zoo.two_stage),
 }

@@ -24,6 +24,17 @@ def test_every_zoo_file_is_in_the_table():
     assert all(getattr(zoo, name) is case.build for name, case in CASES.items())
 
 
+@pytest.mark.parametrize("room", ["heads", "priors", "objectives", "objectives.penalties", "networks", "evaluation"])
+def test_every_public_name_is_tried_by_a_test(room):
+    module = importlib.import_module(f"tfvae.{room}")
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    ours = {name: getattr(module, name) for name in module.__all__}
+    parts = [n for n, v in ours.items() if inspect.isfunction(v) or hasattr(v, "get_config")]
+    final = [name for name in parts if "(abstract)" not in inspect.getdoc(ours[name])]
+    missing = [name for name in final if not re.search(rf"\b{name}\b", tests)]
+    assert not missing
+
+
 def _public():
     """Every class and function that a room offers in its __all__."""
     rooms = [f"tfvae.{name}" for name in tfvae.__all__ if inspect.ismodule(getattr(tfvae, name))]

@@ -353,6 +353,19 @@ def test_names_are_the_table():
     assert data.names() == tuple(sources.SOURCES) and "digits" in data.names()
 
 
+def test_counts_and_records_are_the_digits_again():
+    grey, counts, records = (data.load(name) for name in ("digits", "digit_counts", "digit_records"))
+    for split in ("train", "validation", "test"):
+        pixels = grey.stored[split].values
+        np.testing.assert_array_equal(counts.array(split), pixels)
+        made = records.array(split)
+        np.testing.assert_array_equal(made[:, 2:], pixels.reshape(len(pixels), 64))
+        np.testing.assert_array_equal(made[:, 1], grey.labels[split])
+        assert np.corrcoef(made[:, 0], pixels.reshape(len(pixels), 64).mean(1))[0, 1] > 0.99999
+    ink = records.array("train")[:, 0]
+    assert abs(ink.mean()) < 1e-5 and abs(ink.std() - 1) < 1e-5 and records.shape == (66,)
+
+
 def test_missing_set_says_within_seconds_what_to_run(tmp_path, monkeypatch, caplog):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)

@@ -31,6 +31,13 @@ def test_beta_zero_is_minus_the_distortion(trace):
     np.testing.assert_allclose(ELBO(0.0).bound(trace, STEP), -trace.distortion, rtol=1e-6)
 
 
+def test_a_capacity_is_its_number_and_none_is_the_rate_itself(trace):
+    named, number = (ELBO(3.0, capacity=target).bound(trace, STEP) for target in (objectives.Capacity(1.5), 1.5))
+    np.testing.assert_array_equal(named, number)
+    np.testing.assert_allclose(number, -trace.distortion - 3 * abs(trace.rate - 1.5), rtol=1e-6)
+    np.testing.assert_allclose(ELBO(capacity=0.0).bound(trace, STEP), trace.elbo, rtol=1e-6)
+
+
 def test_beta_weighs_the_rate_alone(trace):
     difference = ELBO(1.0).bound(trace, STEP) - ELBO(4.0).bound(trace, STEP)
     np.testing.assert_allclose(difference, 3 * trace.rate, rtol=1e-4)

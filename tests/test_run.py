@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import CASES
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -103,6 +104,26 @@ def test_zoo_lists_every_model():
         citation = getattr(tfvae.zoo, name).citation
         assert any(line.startswith(name) and str(citation.year) in line and citation.url in line
                    for line in done.output.splitlines())  # fmt: skip
+
+
+_UNLIKE_THE_OTHERS = ("wae_mmd", "mixed_vae")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in _UNLIKE_THE_OTHERS else pytest.mark.slow) for n in tfvae.zoo.__all__]
+)
+def test_every_model_trains_without_further_options(name, tmp_path):
+    folder = tmp_path / "run"
+    command = ["train", name, "--epochs", "1", "--units", "16", "--latent-dim", "4", "--samples", "5"]
+    done = CliRunner().invoke(app, [*command, "--out", str(folder)])
+    assert done.exit_code == 0, done.output
+    card = json.loads((folder / "card.json").read_text())
+    case = CASES[name]
+    assert card["data"]["name"] == case.data and set(card["refused"]["SavedModel"]) == set(case.refused)
+    assert set(card["refused"]["TFLite"]) == set(case.refused) | set(case.refused_by_tflite)
+    headline = card["test"]["log_evidence" if "elbo" not in case.refused else "distortion"]
+    assert f"{headline['mean']:.2f} ± {headline['standard_error']:.2f}" in done.output
+    assert {path.name for path in folder.iterdir()} == FILES and Image.open(folder / "pictures" / "latent.png").size
 
 
 def _kill_when(folder, moment, epochs=4):

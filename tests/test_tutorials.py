@@ -19,10 +19,11 @@ EXPECTED = {
         "model.tflite",
         "saved_model/1/saved_model.pb",
     ),
-    "02_batch_scoring": ("saved_model/1/saved_model.pb", "scores/00000.npy", "scores/00001.npy", "scores/00002.npy"),
+    "02_zoo": ("gallery.png", "rate_distortion.png"),
     "03_long_runs": ("checkpoint.keras",),
+    "04_batch_scoring": ("saved_model/1/saved_model.pb", "scores/00000.npy", "scores/00001.npy", "scores/00002.npy"),
 }
-NEEDS = {"02_batch_scoring": ("ray", "the extra `scoring`")}
+NEEDS = {"04_batch_scoring": ("ray", "the extra `scoring`")}
 
 
 def test_there_are_tutorials_and_each_says_what_it_leaves():
@@ -30,7 +31,10 @@ def test_there_are_tutorials_and_each_says_what_it_leaves():
     assert {path.stem for path in TUTORIALS} == set(EXPECTED)
 
 
-@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "tutorial", [pytest.param(path, marks=pytest.mark.xdist_group(path.stem)) for path in TUTORIALS],
+    ids=lambda path: path.stem,
+)  # fmt: skip
 def test_tutorial_runs(tutorial, tmp_path):
     package, origin = NEEDS.get(tutorial.stem, ("tfvae", "the library"))
     if find_spec(package) is None:

@@ -30,7 +30,9 @@ DataDirOption = Annotated[str | None, typer.Option(help="Folder of prepared data
 @app.command("train")
 def train_command(
     model: Annotated[str, typer.Argument(help="Model of the zoo; `tfvae zoo` lists them.")] = "vae",
-    data: Annotated[str, typer.Option(help="Data set, e.g. digits (no download) or mnist.")] = "digits",
+    data: Annotated[
+        str | None, typer.Option(help="Data set, e.g. mnist; default: what the model is for, without download.")
+    ] = None,
     binarization: Annotated[str | None, typer.Option(help=f"{', '.join(_BINARIZATIONS)}; {_DEFAULT}.")] = None,
     latent_dim: Annotated[int | None, typer.Option(help=f"Length of z; {_DEFAULT}.")] = None,
     units: Annotated[str | None, typer.Option(help=f"Widths of the layers, e.g. 512,256; {_DEFAULT}.")] = None,
@@ -57,7 +59,7 @@ def train_command(
         )  # fmt: skip
     except ValueError as error:
         _usage(error)
-    folder = out or Path("runs", f"{model}-{data}-{seed}")
+    folder = out or Path("runs", f"{options.model}-{options.data}-{seed}")
     keras.utils.set_random_seed(options.seed)
     try:
         result = train(options, folder, data_dir=data_dir, overwrite=overwrite, verbose=_verbosity())
@@ -78,20 +80,17 @@ def evaluate_command(
     data_dir: DataDirOption = None,
 ) -> None:
     """Measure ELBO, rate, distortion and log evidence of a saved model on the test examples, with errors."""
-    from tfvae import evaluation
     from tfvae.data import DatasetNotAvailable
-    from tfvae.run import card
+    from tfvae.run.measurement import measure
 
     try:
         model, options = _load(path, data)
         splits = options.load_data(data_dir)
-        test = splits.array("test")
         typer.echo(f"data: {splits}")
-        bound = evaluation.elbo(model, test, seed=seed, progress=False)
-        evidence = evaluation.log_evidence(model, test, samples, seed)
+        measured = measure(model, splits.array("test"), samples, seed)
     except (ValueError, OSError, DatasetNotAvailable) as error:
         _fail(error)
-    typer.echo(card.table(bound, evidence))
+    typer.echo(measured.table())
 
 
 @app.command("export")
@@ -119,7 +118,7 @@ def zoo_command() -> None:
 
     for name in zoo.__all__:
         citation = getattr(zoo, name).citation
-        typer.echo(f"{name:12} {citation.year}  {citation.authors}, {citation.title}  {citation.url}")
+        typer.echo(f"{name:16} {citation.year}  {citation.authors}, {citation.title}  {citation.url}")
 
 
 def _widths(units: str | None) -> tuple[int, ...] | None:
@@ -174,10 +173,10 @@ def _interrupted(folder: Path) -> NoReturn:
 
 
 def _report(folder: Path, result: dict) -> None:
-    evidence = result["test"]["log_evidence"]
+    from tfvae.run.measurement import headline
+
     typer.echo(
-        f"\ntest log evidence: {evidence['mean']:.2f} ± {evidence['standard_error']:.2f} nats "
-        f"({evidence['samples']} importance samples, {evidence['examples']} examples)\n\n"
+        f"\n{headline(result['test'])}\n\n"
         f"{folder}/\n"
         "  card.md, card.json    what it reached, with errors\n"
         "  pictures/             reconstructions, samples, latent map\n"

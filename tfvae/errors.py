@@ -10,7 +10,15 @@ class IncompatibleParts(ValueError):
 
 
 class ExportError(RuntimeError):
-    """An export was refused or its formats disagree; no file was left behind."""
+    """An export was refused or its formats disagree; no file was left behind.
+
+    `refused` maps the signatures that the model cannot offer, if that is why, to the reasons: pass their names as
+    `without=` to export the others.
+    """
+
+    def __init__(self, message: str, refused: dict[str, str] | None = None):
+        super().__init__(message)
+        self.refused = refused or {}
 
 
 class NonFiniteLoss(ArithmeticError):

@@ -6,7 +6,7 @@ generator state has to be saved. Only operators that TFLite has built in are use
 no AND (which does not convert), hence the remainder that turns an arithmetic shift into a logical one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import NamedTuple
 
@@ -119,6 +119,27 @@ def _cosine(turns: tf.Tensor) -> tf.Tensor:
     return value
 
 
+def _like(sampler: Callable, samples: tf.Tensor | int, like: tf.Tensor, seed: Seed, extra: int) -> tf.Tensor:
+    """Draw for each sample, example and coordinate of `like` [*B, D], which has one example if it has no batch axis."""
+    shape = tf.shape(like)
+    rows = tf.unstack(shape[:-1]) if like.shape.rank > 1 else [1]
+    noise = sampler(samples, [*rows, shape[-1] + extra], seed)
+    noise = tf.reshape(noise, tf.concat([[samples], shape[:-1], [shape[-1] + extra]], 0))
+    width = None if like.shape[-1] is None else like.shape[-1] + extra
+    noise.set_shape([samples if isinstance(samples, int) else None, *like.shape[:-1], width])
+    return tf.cast(noise, like.dtype)
+
+
+def normal_like(samples: tf.Tensor | int, like: tf.Tensor, seed: Seed, extra: int = 0) -> tf.Tensor:
+    """Draw standard normal numbers of shape [samples, *B, D + extra] for `like` of shape [*B, D], in its dtype."""
+    return _like(normal, samples, like, seed, extra)
+
+
+def uniform_like(samples: tf.Tensor | int, like: tf.Tensor, seed: Seed, extra: int = 0) -> tf.Tensor:
+    """Draw numbers uniform on (0, 1) of shape [samples, *B, D + extra] for `like` of shape [*B, D], in its dtype."""
+    return _like(uniform, samples, like, seed, extra)
+
+
 @singledispatch
 def draw(distribution: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
     """Draw z of shape [samples, *batch_shape, *event_shape]: z_s depends on the seed and s alone.
@@ -133,13 +154,25 @@ def draw(distribution: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -
 @draw.register(tfd.MultivariateNormalDiag)
 def _draw_diagonal_normal(distribution: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
     loc, scale = distribution.mean(), distribution.stddev()  # [*B, D]
-    sizes = tf.unstack(tf.shape(loc)) if loc.shape.rank > 1 else [1, tf.shape(loc)[0]]
-    noise = tf.reshape(normal(samples, sizes, seed), tf.concat([[samples], tf.shape(loc)], 0))
-    z = loc + scale * tf.cast(noise, loc.dtype)  # [S, *B, D]
-    z.set_shape([samples if isinstance(samples, int) else None, *loc.shape])
-    return z
+    return loc + scale * normal_like(samples, loc, seed)  # [S, *B, D]
+
+
+@singledispatch
+def draw_and_score(distribution: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draw z as `draw` does and return it with its log-density: [samples, *batch_shape, D] and [samples, *batch_shape].
+
+    A family registers a rule of its own where the density of a draw is known from its noise: a flow need not invert
+    itself, a triangular scale need not be solved for.
+    """
+    z = draw(distribution, samples, seed)
+    return z, distribution.log_prob(z)
 
 
 def has_rule(distribution: tfd.Distribution) -> bool:
-    """Tell whether `draw` gives the same numbers in every exported format."""
-    return draw.dispatch(type(distribution)) is not draw.dispatch(object)
+    """Tell whether `draw` gives the same numbers in every exported format.
+
+    A rule for a wrapper, such as `tfd.Independent`, may hold for what it wraps or not: then it has an attribute
+    `holds`, a function of the distribution.
+    """
+    rule = draw.dispatch(type(distribution))
+    return rule is not draw.dispatch(object) and getattr(rule, "holds", lambda _: True)(distribution)

@@ -1,9 +1,33 @@
 """What a model drew and how likely it was: the one thing that models hand to objectives."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
+
+
+class Link:
+    """The identity on z, whose gradient an objective may weigh: where the parameters of q are reached through z.
+
+    An objective knows the weights of its samples only after they were decoded, but before anything is differentiated.
+    """
+
+    def __init__(self) -> None:
+        self.factor: tf.Tensor | None = None
+        """What the gradient with respect to z_s is multiplied by, [S, B]; nothing if None."""
+
+    def __call__(self, z: tf.Tensor) -> tf.Tensor:
+        """Return z, [S, B, D]."""
+
+        @tf.custom_gradient
+        def identity(z: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+            def gradient(upstream: tf.Tensor) -> tf.Tensor:
+                return upstream if self.factor is None else upstream * self.factor[..., None]
+
+            return tf.identity(z), gradient
+
+        return identity(z)
 
 
 class Trace(NamedTuple):
@@ -27,6 +51,10 @@ class Trace(NamedTuple):
     """log q(z_s | x), [S, B]."""
     rate: tf.Tensor
     """KL(q(z | x) || p(z)), [B]: in closed form where the model says so, else the mean of log q - log p."""
+    decoder: Callable
+    """From z, with any leading axes, to p(x | z)."""
+    link: Link
+    """Through which z depends on the parameters of q."""
 
     @property
     def distortion(self) -> tf.Tensor:
@@ -42,3 +70,9 @@ class Trace(NamedTuple):
     def log_weights(self) -> tf.Tensor:
         """Log p(x, z_s) - log q(z_s | x), [S, B]: the importance weights of the evidence."""
         return self.log_px + self.log_pz - self.log_qz
+
+    @property
+    def log_qz_stopped(self) -> tf.Tensor:
+        """Log q(z_s | x) with the parameters of q held fixed, [S, B]: its gradient reaches them through z alone."""
+        fixed = tf.nest.map_structure(tf.stop_gradient, self.q, expand_composites=True)
+        return fixed.log_prob(self.z)

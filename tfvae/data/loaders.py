@@ -38,17 +38,22 @@ def load(
     seed: int = 0,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Splits:
-    """Return a data set as batches `x` of float32 in [0, 1], ready for `fit`.
+    """Return a data set as batches `x` of float32, ready for `fit`: pixels in [0, 1], but for counts and records.
 
     | name | train, validation, test | event shape | binarization unless another is passed |
     |---|---|---|---|
     | digits | 1257, 270, 270, stratified, part of scikit-learn | (8, 8, 1) | dynamic |
+    | digit_counts | the same, as whole numbers from 0 to 16 | (8, 8, 1) | none |
+    | digit_records | the same, as [standardised mean, label, 64 counts] | (66,) | none |
     | mnist, fashion_mnist | 50000, 10000 (the last of train), 10000 | (28, 28, 1) | dynamic |
     | binarized_mnist | 50000, 10000, 10000, the last two permuted | (28, 28, 1) | none: it is binary |
     | omniglot | 17935, 1345 (drawn from train), 13180 | (28, 28, 1) | dynamic |
     | cmaterdb | 4500, 500 (drawn from train), 1000, Bangla digits | (32, 32, 3) | none |
     | cifar10 | 45000, 5000 (the last of train), 10000 | (32, 32, 3) | none |
     | celeb_a | 162770, 19867, 19962, central 148 x 148 resized | (64, 64, 3) | none |
+
+    digit_records is a table of a number, a category and counts, for the likelihood
+    `heads.Product(heads.Normal(1), heads.Categorical(1, 10), heads.Poisson(64))`.
 
     Which examples are held out is fixed and depends on no seed. "The last of train" are those of the prepared files,
     which `tensorflow_datasets` shuffles: the sizes are those of Larochelle's MNIST split, the members are not.

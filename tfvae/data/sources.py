@@ -31,9 +31,29 @@ class Source(abc.ABC):
         """Return the examples and the labels of the three splits."""
 
 
+def _images(images: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
+    return images
+
+
+def digit_records(images: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return float32 records [n, 66]: the mean of the pixels, standardised by the training split; label; pixels."""
+    pixels = images.reshape(len(images), -1).astype(np.float64)
+    ink = pixels.mean(1)
+    standard = (ink - ink[train].mean()) / ink[train].std()
+    return np.column_stack([standard, labels, pixels]).astype(np.float32)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Digits(Source):
-    """scikit-learn's 1797 digits of 8 x 8 pixels in 0..16, split by class in parts of about 70, 15 and 15 %."""
+    """scikit-learn's 1797 digits of 8 x 8 pixels in 0..16, split by class in parts of about 70, 15 and 15 %.
+
+    Attributes:
+      divisor: what a stored value is divided by.
+      examples: from images, uint8 [n, 8, 8, 1], labels [n] and the index of the training examples to what is stored.
+    """
+
+    divisor: float = 16.0
+    examples: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] = _images
 
     def read(self, name: str, data_dir: str | None) -> tuple[dict[str, Stored], Labels]:
         """Return the examples and the labels; nothing is downloaded and data_dir is not used."""
@@ -47,9 +67,9 @@ class Digits(Source):
         images, labels = load_digits(return_X_y=True)
         rest, test = train_test_split(np.arange(len(labels)), test_size=270, stratify=labels, random_state=0)
         train, validation = train_test_split(rest, test_size=270, stratify=labels[rest], random_state=0)
-        images = images.astype(np.uint8).reshape(-1, 8, 8, 1)
         index = {"train": train, "validation": validation, "test": test}
-        stored = {split: Stored(images[i], divisor=16.0) for split, i in index.items()}
+        values = self.examples(images.astype(np.uint8).reshape(-1, 8, 8, 1), labels, train)
+        stored = {split: Stored(values[i], self.divisor) for split, i in index.items()}
         return stored, {split: labels[i] for split, i in index.items()}
 
 
@@ -117,6 +137,8 @@ class Prepared(Source):
 
 SOURCES: dict[str, Source] = {
     "digits": Digits(binarization=DynamicBinarization()),
+    "digit_counts": Digits(binarization=NoBinarization(), divisor=1.0),
+    "digit_records": Digits(binarization=NoBinarization(), divisor=1.0, examples=digit_records),
     # The sizes of Larochelle's split; its members cannot be told, because the prepared files are shuffled.
     "mnist": Prepared(tfds_name="mnist", binarization=DynamicBinarization(), held_out=10000),
     "fashion_mnist": Prepared(tfds_name="fashion_mnist", binarization=DynamicBinarization(), held_out=10000),

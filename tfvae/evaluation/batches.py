@@ -14,9 +14,18 @@ from tfvae.models.checks import clearly
 _EXAMPLES = 100
 
 
-def compiled(model: AbstractVAE, name: tuple, function: Callable) -> Callable:
-    """Return a compiled function of a model: that of last time, where the name and the model's parts are the same."""
+def compiled(model: AbstractVAE, name: tuple, function: Callable, *, asks_for_rate: bool = True) -> Callable:
+    """Return a compiled function of a model: that of last time, where the name and the model's parts are the same.
+
+    Raises:
+        ValueError: if the function asks for a rate, which the posterior has not, or the model is none of the library.
+    """
     require_vae(model)
+    if asks_for_rate and not model.fits.has_rate:
+        raise ValueError(
+            "Expected a model whose posterior has a density: with a point mass, rate, ELBO and evidence are not "
+            f"defined; measure evaluation.distortion. Received: posterior {model.fits.posterior}"
+        )
     key = (*name, model.encoder, model.decoder, model.prior)
     return model.functions.get(key, lambda: execution.traced(function, execution.suits_xla(model)))
 

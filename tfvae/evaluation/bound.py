@@ -57,7 +57,8 @@ def elbo(
         A `Bound`, in nats per example.
 
     Raises:
-        ValueError: if `samples` is not positive, or the data is empty, of another shape, or off the support.
+        ValueError: if `samples` is not positive, the posterior is a point mass, or the data is empty, of another shape,
+            or off the support.
 
     Reference: D. Kingma and M. Welling, "Auto-Encoding Variational Bayes", 2014, Eq. (3),
     https://arxiv.org/abs/1312.6114.

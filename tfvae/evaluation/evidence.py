@@ -74,7 +74,8 @@ def log_evidence(
         A `LogEvidence`, in nats per example.
 
     Raises:
-        ValueError: if `samples` is not positive, or the data is empty, of another shape, or off the support.
+        ValueError: if `samples` is not positive, the posterior is a point mass, or the data is empty, of another shape,
+            or off the support.
 
     Reference: Y. Burda, R. Grosse and R. Salakhutdinov, "Importance Weighted Autoencoders", 2016, Eq. (8),
     https://arxiv.org/abs/1509.00519; the effective sample size: A. Owen, "Monte Carlo theory, methods and

@@ -1,6 +1,8 @@
 """Writers of the two formats; each compares what it wrote with the Keras model before it leaves a file behind."""
 
+import re
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import keras
@@ -8,7 +10,7 @@ import tensorflow as tf
 
 from tfvae.errors import ExportError
 from tfvae.export import verification
-from tfvae.export.signatures import signatures
+from tfvae.export.signatures import Signature, cannot_offer, signatures
 from tfvae.files import replacing
 from tfvae.models.base import AbstractVAE, require_vae
 
@@ -16,19 +18,20 @@ SAVED_MODEL_TOLERANCE = 1e-4
 TFLITE_TOLERANCE = 1e-3
 
 
-def saved_model(model: AbstractVAE, folder: str | Path) -> verification.Parity:
+def saved_model(model: AbstractVAE, folder: str | Path, without: Collection[str] = ()) -> verification.Parity:
     """Write a SavedModel with every signature; loading it needs TensorFlow alone.
 
     Args:
         model: a model of the library.
         folder: where to write; TF Serving wants NAME/1. An older export there is replaced once the new one agrees.
+        without: names of signatures to leave out, such as those that the model cannot offer.
 
     Returns:
         The largest differences from the Keras model, a `Parity`.
 
     Raises:
-        ExportError: if a signature cannot be offered, or differs from the Keras model by more than 1e-4 of the
-            value's size, or there are other files in the folder; nothing is left behind.
+        ExportError: if a signature cannot be offered and is not left out, or differs from the Keras model by more than
+            1e-4 of the value's size, or there are other files in the folder; nothing is left behind.
 
     Example:
         >>> import tempfile, tfvae
@@ -38,25 +41,30 @@ def saved_model(model: AbstractVAE, folder: str | Path) -> verification.Parity:
     """
     _refuse_other_files(Path(folder))
     with replacing(folder) as path:
-        _write(model, path)
-        parity = verification.verify(model, saved_model=path)
+        _write(signatures(model, without), model, path)
+        parity = verification.verify(model, saved_model=path, without=without)
         _require(parity, SAVED_MODEL_TOLERANCE, folder)
     return parity
 
 
-def tflite(model: AbstractVAE, path: str | Path) -> verification.Parity:
+def tflite(
+    model: AbstractVAE, path: str | Path, without: Collection[str] = (), *, source: str | Path | None = None
+) -> verification.Parity:
     """Write a TFLite file with every signature, dynamic batch, builtin operators only.
 
     Args:
         model: a model of the library.
         path: where to write; an older file there is replaced once the new one agrees.
+        without: names of signatures to leave out, such as those that need an operator which is not built in.
+        source: folder of a SavedModel of this model, if there is one, to convert instead of a new one: half the time.
 
     Returns:
         The largest differences from the Keras model, a `Parity`.
 
     Raises:
-        ExportError: if a signature cannot be offered, an operator is not built in, or a result differs from the
-            Keras model's by more than 1e-3 of the value's size; nothing is left behind.
+        ExportError: if a signature cannot be offered, because an operator is not built in for example, and is not left
+            out, a result differs from the Keras model's by more than 1e-3 of the value's size, or `source` is no
+            SavedModel with these signatures; nothing is left behind.
 
     Example:
         >>> import tempfile, tfvae
@@ -73,10 +81,13 @@ def tflite(model: AbstractVAE, path: str | Path) -> verification.Parity:
     if Path(path).is_dir():
         raise ExportError(f"Expected a path of a file, such as model.tflite. Received: {path}, which is a folder")
     with tempfile.TemporaryDirectory() as scratch, replacing(path) as target:
-        _write(model, Path(scratch, "saved_model"))
-        target.write_bytes(_convert(Path(scratch, "saved_model"), list(signatures(model))))
+        offered = signatures(model, without)
+        folder = Path(scratch, "saved_model") if source is None else Path(source)
+        if source is None:
+            _write(offered, model, folder)
+        target.write_bytes(_convert(folder, list(offered)))
         _refuse_foreign_operators(target)
-        parity = verification.verify(model, tflite=target)
+        parity = verification.verify(model, tflite=target, without=without)
         _require(parity, TFLITE_TOLERANCE, path)
     return parity
 
@@ -91,24 +102,46 @@ def _refuse_other_files(folder: Path) -> None:
         )
 
 
-def _write(model: AbstractVAE, folder: Path) -> None:
+def _write(offered: dict[str, Signature], model: AbstractVAE, folder: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(model)
-    for name, signature in signatures(model).items():
+    for name, signature in offered.items():
         archive.add_endpoint(name, signature.function, input_signature=list(signature.inputs.values()))
     archive.write_out(str(folder), verbose=False)
 
 
 def _convert(folder: Path, names: list[str]) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=names)
+    try:
+        return _converted(folder, names)
+    except _Unconvertible as error:
+        refused = {}
+        for name in names:  # which of them it is, the converter's log does not say
+            try:
+                _converted(folder, [name])
+            except _Unconvertible as cause:
+                refused[name] = str(cause)
+        raise cannot_offer(refused or dict.fromkeys(names, str(error))) from error
+
+
+class _Unconvertible(Exception):
+    """The converter's refusal, in one line."""
+
+
+def _converted(folder: Path, names: list[str]) -> bytes:
+    try:
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=names)
+    except (OSError, ValueError) as error:
+        raise ExportError(
+            f"Expected source to be a SavedModel of this model, with the signatures {', '.join(names)}. Received: "
+            f"{folder}, which says: {str(error)[:200]}"
+        ) from error
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     try:
         return converter.convert()
-    except Exception as error:  # the converter has no error type of its own; its log names the operator
-        raise ExportError(
-            "Expected every operator of the model to be built into TFLite; replace the layer that needs another one. "
-            f"The converter says: {error}"
-        ) from error
+    except Exception as error:  # the converter has no error type of its own
+        operators = sorted(set(re.findall(r"tf\.(\w+)", str(error))))
+        missing = f"TFLite has no builtin operator for {', '.join(operators)}; replace the layer that needs it"
+        raise _Unconvertible(missing if operators else str(error)[:300]) from error
 
 
 def _refuse_foreign_operators(path: Path) -> None:

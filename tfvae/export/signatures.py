@@ -1,10 +1,11 @@
 """The functions that an exported model offers: tensors in, a dictionary of tensors out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfvae.distributions.moments import moments
 from tfvae.errors import ExportError
 from tfvae.models.base import AbstractVAE, require_vae
 from tfvae.random import Seed, draw, has_rule
@@ -21,14 +22,18 @@ class Signature(NamedTuple):
     """Names, shapes and dtypes of the inputs."""
 
 
-def signatures(model: AbstractVAE) -> dict[str, Signature]:
+def signatures(model: AbstractVAE, without: Collection[str] = ()) -> dict[str, Signature]:
     """Return every signature of a model: encode, decode, reconstruct, generate, elbo and log_evidence.
 
     `serving_default` is `reconstruct`. Randomness enters only through `seed`, int32 [2].
 
+    Args:
+        model: a model of the library.
+        without: names of signatures to leave out.
+
     Raises:
-        ExportError: naming the signature that the model cannot offer, and why.
-        ValueError: if the model is none of the library.
+        ExportError: naming the signatures that the model cannot offer, and why, unless they are left out.
+        ValueError: if the model is none of the library, or a name in `without` is that of no signature.
 
     Example:
         >>> import tfvae
@@ -36,7 +41,16 @@ def signatures(model: AbstractVAE) -> dict[str, Signature]:
         ['decode', 'elbo', 'encode', 'generate', 'log_evidence', 'serving_default']
     """
     require_vae(model)
-    _refuse_foreign_samplers(model)
+    every = _every(model)
+    if unknown := sorted(set(without) - set(every)):
+        raise ValueError(f"Expected names among {', '.join(every)}. Received: without={unknown}")
+    if refused := {name: why for name, why in refusals(model).items() if name not in without}:
+        raise cannot_offer(refused)
+    return {name: signature for name, signature in every.items() if name not in without}
+
+
+def _every(model: AbstractVAE) -> dict[str, Signature]:
+    """Return every signature, whether the model can offer it or not."""
     dtype = tf.as_dtype(model.variable_dtype)
     x = tf.TensorSpec([None, *model.fits.event_shape], dtype, "x")
     z = tf.TensorSpec([None, model.fits.latent_dim], dtype, "z")
@@ -47,8 +61,8 @@ def signatures(model: AbstractVAE) -> dict[str, Signature]:
         return {"mean": model(x)}
 
     def encode(x: tf.Tensor) -> dict:
-        q = model.encoder(x)
-        return {"mean": q.mean(), "stddev": q.stddev()}
+        mean, stddev = moments(model.encoder(x))
+        return {"mean": mean, "stddev": stddev}
 
     def decode(z: tf.Tensor) -> dict:
         return {"mean": model.decoder(z).mean()}
@@ -74,14 +88,36 @@ def signatures(model: AbstractVAE) -> dict[str, Signature]:
     }
 
 
-def _refuse_foreign_samplers(model: AbstractVAE) -> None:
+def refusals(model: AbstractVAE) -> dict[str, str]:
+    """Return the signatures that a model cannot offer in any format, with the reasons.
+
+    Example:
+        >>> import tfvae
+        >>> sorted(tfvae.export.refusals(tfvae.zoo.wae_mmd((8, 8, 1), 2)))
+        ['elbo', 'log_evidence']
+    """
+    reasons: dict[str, str] = {}
     x = tf.zeros([1, *model.fits.event_shape], model.variable_dtype)
-    for names, distribution in (("elbo, log_evidence", model.encoder(x)), ("generate", model.prior())):
+    for names, distribution in ((("elbo", "log_evidence"), model.encoder(x)), (("generate",), model.prior())):
         if not has_rule(distribution):
-            raise ExportError(
-                f"Expected a family that tfvae.random.draw can sample with builtin operators. Cannot offer {names}: "
-                f"{type(distribution).__name__} is sampled by TFP alone; register a rule with tfvae.random.draw."
+            why = (
+                f"{distribution.name} is sampled by TFP alone, with other numbers in every format; register a rule "
+                "with tfvae.random.draw"
             )
+            reasons |= dict.fromkeys(names, why)
+    if not model.fits.has_rate:
+        reasons |= dict.fromkeys(("elbo", "log_evidence"), "a point mass has no density, and so no rate")
+    return reasons
+
+
+def cannot_offer(refused: dict[str, str]) -> ExportError:
+    """Return the error that names signatures which cannot be offered, and why."""
+    reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
+    return ExportError(
+        f"Expected a model that can offer every signature; leave out what it cannot, without={tuple(refused)}. "
+        f"Cannot offer {reasons}",
+        refused,
+    )
 
 
 def _log_evidence(model: AbstractVAE, x: tf.Tensor, samples: tf.Tensor, seed: Seed) -> tf.Tensor:

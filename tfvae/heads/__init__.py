@@ -1,9 +1,69 @@
 """Heads: features to `tfd.Distribution`. A posterior and a likelihood are the same kind of object."""
 
+from tfvae.heads.autoregressive import InverseAutoregressive
 from tfvae.heads.base import Head
 from tfvae.heads.bernoulli import Bernoulli
+from tfvae.heads.beta import Beta
+from tfvae.heads.categorical import Categorical
+from tfvae.heads.continuous_bernoulli import ContinuousBernoulli
+from tfvae.heads.counts import NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
+from tfvae.heads.coupling import Coupling
+from tfvae.heads.full_normal import FullNormal
+from tfvae.heads.laplace import Laplace
+from tfvae.heads.low_rank_normal import LowRankNormal
 from tfvae.heads.normal import DiagonalNormal, Normal
-from tfvae.heads.scales import FixedScale, SharedScale
-from tfvae.heads.support import BINARY, REAL, Support
+from tfvae.heads.planar import Planar
+from tfvae.heads.point import Point
+from tfvae.heads.product import Product
+from tfvae.heads.quantized_logistic import QuantizedLogistic, QuantizedLogisticMixture
+from tfvae.heads.relaxed import RelaxedCategorical
+from tfvae.heads.scales import FixedScale, OptimalScale, PixelScale, Scale, SharedScale
+from tfvae.heads.spherical import PowerSpherical
+from tfvae.heads.student_t import SharedDegrees, StudentT
+from tfvae.heads.support import BINARY, COUNTS, LOG_SIMPLEX, OPEN_UNIT_INTERVAL, REAL, SPHERE, UNIT_INTERVAL, Support
+from tfvae.heads.sylvester import Householder, Sylvester
+from tfvae.heads.transforms import Affine, Spline
 
-__all__ = ["BINARY", "REAL", "Bernoulli", "DiagonalNormal", "FixedScale", "Head", "Normal", "SharedScale", "Support"]
+__all__ = [
+    "BINARY",
+    "COUNTS",
+    "LOG_SIMPLEX",
+    "OPEN_UNIT_INTERVAL",
+    "REAL",
+    "SPHERE",
+    "UNIT_INTERVAL",
+    "Affine",
+    "Bernoulli",
+    "Beta",
+    "Categorical",
+    "ContinuousBernoulli",
+    "Coupling",
+    "DiagonalNormal",
+    "FixedScale",
+    "FullNormal",
+    "Head",
+    "Householder",
+    "InverseAutoregressive",
+    "Laplace",
+    "LowRankNormal",
+    "NegativeBinomial",
+    "Normal",
+    "OptimalScale",
+    "PixelScale",
+    "Planar",
+    "Point",
+    "Poisson",
+    "PowerSpherical",
+    "Product",
+    "QuantizedLogistic",
+    "QuantizedLogisticMixture",
+    "RelaxedCategorical",
+    "Scale",
+    "SharedDegrees",
+    "SharedScale",
+    "Spline",
+    "StudentT",
+    "Support",
+    "Sylvester",
+    "ZeroInflatedNegativeBinomial",
+]

@@ -7,6 +7,7 @@ from tensorflow_probability import distributions as tfd
 from tfvae import errors
 from tfvae.heads.support import Support
 from tfvae.networks.projection import Projection
+from tfvae.trace import Trace
 
 
 class Elements(tfd.Independent):
@@ -34,7 +35,8 @@ class Head(keras.layers.Layer):
         eta = W features + b,   p(x | eta)
 
     A head names its `support` and `parameter_count` (parameters per element of the event), and implements
-    `distribution(parameters)`.
+    `distribution(parameters)`. One whose parameters are not so many per element sets `width`, their number at each
+    place of the event's grid, in its constructor.
 
     Args:
         event_shape: shape of one draw, without batch axes; an int is the length of a vector.
@@ -46,6 +48,8 @@ class Head(keras.layers.Layer):
 
     support: Support
     parameter_count: int
+    compiles = True
+    """Whether XLA can compile the distribution on a processor."""
 
     def __init__(
         self,
@@ -54,13 +58,14 @@ class Head(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.event_shape = errors.event_shape("event_shape", event_shape)
+        self.width = self.parameter_count * self.event_shape[-1]
 
     def build(self, input_shape: tuple) -> None:
         """Build the linear layer for features of shape [B, ...]."""
         # Made here and in no config of its own, so that a frozen head stays frozen only if it is told.
         self.projection = Projection(
             self.event_shape,
-            self.parameter_count,
+            self.width,
             dtype=self.dtype_policy,
             trainable=self.trainable,
             name="projection",
@@ -68,12 +73,15 @@ class Head(keras.layers.Layer):
         self.projection.build(input_shape)
 
     def parameters(self, features: tf.Tensor) -> tf.Tensor:
-        """Return eta of shape [B, *event_shape[:-1], parameter_count * event_shape[-1]] in full precision."""
+        """Return eta of shape [B, *event_shape[:-1], width] in full precision."""
         return tf.cast(self.projection(features), self.variable_dtype)
 
     def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
         """Return p(x | eta) for eta with any number of leading axes."""
         raise NotImplementedError
+
+    def update(self, trace: Trace, step: tf.Tensor) -> None:
+        """Set what is not learned by gradient, after a training step: nothing, for most heads."""
 
     def call(self, features: tf.Tensor) -> tfd.Distribution:
         return self.distribution(self.parameters(features))

@@ -5,8 +5,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.heads.base import Elements, Head
-from tfvae.heads.scales import FixedScale, SharedScale, positive
+from tfvae.heads.scales import Scale, as_scale, positive
 from tfvae.heads.support import REAL
+from tfvae.trace import Trace
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -53,13 +54,13 @@ class DiagonalNormal(Head):
 
 @keras.saving.register_keras_serializable(package="tfvae")
 class Normal(Head):
-    """Independent normal likelihood of real data with one standard deviation, fixed or learned.
+    """Independent normal likelihood of real data with a standard deviation that is fixed, learned or computed.
 
-        log p(x | z) = sum_i log N(x_i | loc_i(z), scale^2)
+        log p(x | z) = sum_i log N(x_i | loc_i(z), scale_i^2)
 
     Args:
         event_shape: shape of x, e.g. (28, 28, 1).
-        scale: `FixedScale`, `SharedScale`, or a number for a fixed scale.
+        scale: `FixedScale`, `SharedScale`, `OptimalScale`, `PixelScale`, or a number for a fixed scale.
         **kwargs: `name` and `dtype`, as for any Keras layer.
 
     Raises:
@@ -82,19 +83,20 @@ class Normal(Head):
     def __init__(
         self,
         event_shape: int | tuple[int, ...],
-        scale: float | FixedScale | SharedScale = 1.0,
+        scale: float | Scale = 1.0,
         **kwargs: object,
     ):
         super().__init__(event_shape, **kwargs)
-        if isinstance(scale, (str, bool)) or (isinstance(scale, keras.Layer) and not hasattr(scale, "value")):
-            raise TypeError(
-                f"Expected scale to be a number, heads.FixedScale or heads.SharedScale. Received: scale={scale!r}"
-            )
-        self.scale = scale if isinstance(scale, keras.Layer) else FixedScale(scale, dtype=self.dtype_policy)
+        self.scale = as_scale(scale, self.dtype_policy)
+        self.width = (1 + self.scale.parameter_count) * self.event_shape[-1]
 
     def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
-        scale = tf.cast(self.scale.value(), parameters.dtype)
-        return Elements(tfd.Normal(parameters, scale), reinterpreted_batch_ndims=len(self.event_shape))
+        loc, *raw = tf.split(parameters, 1 + self.scale.parameter_count, axis=-1)  # [..., *event_shape] each
+        scale = tf.cast(self.scale.value(*raw), parameters.dtype)
+        return Elements(tfd.Normal(loc, scale), reinterpreted_batch_ndims=len(self.event_shape))
+
+    def update(self, trace: Trace, step: tf.Tensor) -> None:
+        self.scale.update(trace.x - trace.px.mean())
 
     def get_config(self) -> dict:
         return {**super().get_config(), "scale": keras.saving.serialize_keras_object(self.scale)}

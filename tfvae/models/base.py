@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.distributions.moments import centre
 from tfvae.errors import IncompatibleParts, positive_int, whole_number_in
 from tfvae.models import checks, compatibility, execution, fitting, replicas, summary
 from tfvae.objectives.base import Objective
@@ -37,14 +38,16 @@ class AbstractVAE(keras.Model):
             raise IncompatibleParts(
                 f"Expected an objective from tfvae.objectives, such as objectives.ELBO(). Received: {objective=!r}"
             )
-        self.fits = compatibility.check(encoder, decoder, prior, self.variable_dtype)
+        self.fits = compatibility.check(encoder, decoder, prior, objective, self.variable_dtype)
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
         self.objective = objective
+        self.critic = objective.critic
         self.seed = random.randint(0, 2**31 - 1) if seed is None else whole_number_in("seed", seed, 0, 2**31 - 1)  # noqa: S311
-        self.elbo_tracker = keras.metrics.Mean(name="elbo")
-        self.rate_tracker = keras.metrics.Mean(name="rate")
+        if self.fits.has_rate:
+            self.elbo_tracker = keras.metrics.Mean(name="elbo")
+            self.rate_tracker = keras.metrics.Mean(name="rate")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
         self.origin: int | None = None
         self.chooses_jit, self.functions = False, execution.Functions()
@@ -72,6 +75,8 @@ class AbstractVAE(keras.Model):
 
     def rate(self, q: tfd.Distribution, p: tfd.Distribution, log_ratio: tf.Tensor) -> tf.Tensor:
         """Return KL(q || p) of shape [B], exact or the mean of log q - log p, as decided when the model was made."""
+        if not self.fits.has_rate:
+            return tf.fill(tf.shape(log_ratio)[1:], tf.constant(float("nan"), log_ratio.dtype))  # never to be used
         return tfd.kl_divergence(q, p) if self.fits.exact_rate else tf.reduce_mean(log_ratio, 0)
 
     # Training ------------------------------------------------------------------------------------------------------
@@ -91,10 +96,32 @@ class AbstractVAE(keras.Model):
             penalty = self._penalty(losses.dtype)
             loss = tf.reduce_sum(losses) / tf.cast(total, losses.dtype) + replicas.share(penalty)
             scaled = self.optimizer.scale_loss(loss)
-        weights = self.trainable_variables
+        weights = self.trained_variables
         gradients = tape.gradient(scaled, [w.value for w in weights])
-        replicas.apply_if(tf.math.is_finite(loss), lambda: self.optimizer.apply(gradients, weights))
+
+        def update() -> None:
+            self.optimizer.apply(gradients, weights)
+            self._update_others(trace, step)
+
+        replicas.apply_if(tf.math.is_finite(loss), update)
         return self._track(losses + penalty, trace, weight)
+
+    def _update_others(self, trace: Trace, step: tf.Tensor) -> None:
+        """Train the critic, and set what the heads do not learn by gradient."""
+        critics = self.critic.trainable_variables
+        if critics:
+            with tf.GradientTape() as tape:
+                loss = self.critic.loss(trace, step)
+            self.critic.optimizer.apply(tape.gradient(loss, [w.value for w in critics]), critics)
+        for part in (self.encoder, self.decoder):
+            if hasattr(part, "head"):
+                part.head.update(trace, step)
+
+    @property
+    def trained_variables(self) -> list:
+        """The weights of encoder, decoder and prior, which the objective trains: not those of its critic."""
+        critics = {id(variable) for variable in self.critic.trainable_variables}
+        return [variable for variable in self.trainable_variables if id(variable) not in critics]
 
     def test_step(self, data: object) -> dict:
         """Measure one batch; the noise of an example is a function of the seed and its place in the data."""
@@ -119,9 +146,10 @@ class AbstractVAE(keras.Model):
 
     def _track(self, losses: tf.Tensor, trace: Trace, weight: tf.Tensor) -> dict:
         self._loss_tracker.update_state(losses)
-        self.elbo_tracker.update_state(trace.elbo, weight)
-        self.rate_tracker.update_state(trace.rate, weight)
         self.distortion_tracker.update_state(trace.distortion, weight)
+        if self.fits.has_rate:
+            self.elbo_tracker.update_state(trace.elbo, weight)
+            self.rate_tracker.update_state(trace.rate, weight)
         return replicas.reducible(self.get_metrics_result())
 
     @property
@@ -147,7 +175,7 @@ class AbstractVAE(keras.Model):
     def compile_from_config(self, config: dict) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)  # so that its state finds its place when a file is loaded
+            self.optimizer.build(self.trained_variables)  # so that its state finds its place when a file is loaded
 
     def fit(self, x: object = None, *args: object, **options: object) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does, with the same arguments, on data that is checked first.
@@ -189,19 +217,23 @@ class AbstractVAE(keras.Model):
     # Using ---------------------------------------------------------------------------------------------------------
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self.decoder(self.encoder(x).mean()).mean()
+        return self.decoder(centre(self.encoder(x))).mean()
 
     def reconstruct(self, x: object) -> np.ndarray:
-        """Return the mean of p(x | z) at the mean of q(z | x), of the shape of x: an array or a data set."""
+        """Return the mean of p(x | z) at the centre of q(z | x), of the shape of x: an array or a data set.
+
+        The centre is the mean, where it lies on the support and has a closed form: see `tfvae.distributions.centre`.
+        """
         return self.predict(x, verbose=0)
 
     def embed(self, x: object) -> np.ndarray:
-        """Return the mean of q(z | x), [B, D].
+        """Return the centre of q(z | x), [B, D]: the mean of a normal posterior, see `reconstruct`.
 
         Raises:
             ValueError: for x of another shape or dtype, or with NaN.
         """
-        return self.encoder(tf.cast(checks.finite(self.fits.event_shape).array(x), self.variable_dtype)).mean().numpy()
+        checked = tf.cast(checks.finite(self.fits.event_shape).array(x), self.variable_dtype)
+        return centre(self.encoder(checked)).numpy()
 
     def sample(self, n: int, seed: int | tuple[int, int] = 0) -> np.ndarray:
         """Return the means of p(x | z) at n draws z ~ p(z), [n, *event]; the exported `generate` gives the same.

@@ -62,25 +62,31 @@ class Checker:
         return values
 
     def resident(self, data: Resident) -> None:
-        """Check examples that lie in memory, once for each value that they can have.
+        """Check examples that lie in memory, once for each value that they can have where its place does not matter.
 
         Raises:
             ValueError: as `array` does.
         """
         if data.stored.values.shape[1:] != self.event_shape:
             self._refuse_shape(data.stored.values.shape)
-        self._refuse_outside(data.distinct())
+        if self.support.elementwise:
+            self._refuse_outside(data.distinct())
+        elif data.binarization.draws:
+            self._refuse_outside(np.stack([np.full(self.event_shape, bit, np.float32) for bit in (0, 1)]))
+        else:
+            self._refuse_outside(data.stored.values / np.float32(data.stored.divisor))
 
     def _refuse_outside(self, values: np.ndarray) -> None:
-        inside = np.asarray(self.support.contains(values))
-        if not inside.all():
-            first = np.unravel_index(np.argmin(inside), inside.shape)
-            where = tuple(int(i) for i in first)
-            raise ValueError(
-                f"Expected {self.support.description}. {self.support.advice} Received: {np.sum(~inside)} of "
-                f"{values.size} values outside, from {values.min()} to {values.max()}, the first x{list(where)}="
-                f"{values[where]}"
-            )
+        for columns, support in self.support.parts():
+            block = values[..., columns]
+            inside = np.asarray(support.contains(block))
+            if not inside.all():
+                first = np.unravel_index(np.argmin(inside), inside.shape)
+                where = [*map(int, first[:-1]), int(first[-1]) + (columns.start or 0)]
+                raise ValueError(
+                    f"Expected {support.description}. {support.advice} Received: {np.sum(~inside)} of {block.size} "
+                    f"values outside, from {block.min()} to {block.max()}, the first x{where}={values[tuple(where)]}"
+                )
 
     def _check_spec(self, spec: tf.TensorSpec) -> None:
         if not isinstance(spec, tf.TensorSpec):
@@ -127,12 +133,13 @@ class Checker:
         tf.debugging.Assert(shaped, [tf.strings.format(
             f"<refused>Expected x of shape {self._shape}. Received: x.shape={{}}</refused>", [tf.shape(x)]
         )])  # fmt: skip
-        inside, values = self.support.contains(x), tf.cast(x, tf.float32)  # bool has no minimum
-        tf.debugging.Assert(tf.reduce_all(inside), [tf.strings.format(
-            f"<refused>Expected {self.support.description}. {self.support.advice} Received: a batch with {{}} of {{}} "
-            "values outside, from {} to {}</refused>",
-            [tf.size(x) - tf.math.count_nonzero(inside, dtype=tf.int32), tf.size(x), tf.reduce_min(values),
-             tf.reduce_max(values)])])  # fmt: skip
+        for columns, support in self.support.parts():
+            inside, values = support.contains(x[..., columns]), tf.cast(x[..., columns], tf.float32)  # bool: no minimum
+            tf.debugging.Assert(tf.reduce_all(inside), [tf.strings.format(
+                f"<refused>Expected {support.description}. {support.advice} Received: a batch with {{}} of {{}} "
+                "values outside, from {} to {}</refused>",
+                [tf.size(values) - tf.math.count_nonzero(inside, dtype=tf.int32), tf.size(values),
+                 tf.reduce_min(values), tf.reduce_max(values)])])  # fmt: skip
         return x if len(batch) == 1 else batch
 
     def _generator(self, batches: Iterator) -> Iterator:

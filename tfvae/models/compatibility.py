@@ -8,6 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import IncompatibleParts
 from tfvae.heads.support import BINARY, REAL, Support
+from tfvae.objectives.base import Objective
 from tfvae.priors.base import Prior
 
 
@@ -21,6 +22,10 @@ class Fit(NamedTuple):
     likelihood: str
     prior: str
     support: Support
+    has_rate: bool
+    """Whether the posterior has a density, and so a rate, an ELBO and an evidence: not a point mass."""
+    compiles: bool
+    """Whether XLA can compile every part on a processor."""
 
 
 def _distribution(role: str, value: object) -> tfd.Distribution:
@@ -44,17 +49,20 @@ def _call(role: str, part: keras.Model, inputs: tf.Tensor, given_by: str) -> tfd
         ) from error
 
 
-def _check_posterior(q: tfd.Distribution, p: tfd.Distribution, encoder: keras.Model, prior: Prior) -> None:
+def _check_posterior(
+    q: tfd.Distribution, p: tfd.Distribution, encoder: keras.Model, prior: Prior, objective: Objective
+) -> None:
     if q.batch_shape != (1,) or q.event_shape != p.event_shape:
         raise IncompatibleParts(
             f"Expected the posterior to have the prior's event shape {list(p.event_shape)} and one distribution an "
             f"example; give both the same latent_dim. Received: posterior {q.name} with event_shape="
             f"{list(q.event_shape)}, batch_shape={list(q.batch_shape)}, prior {type(prior).__name__}"
         )
-    if isinstance(_innermost(q), (tfd.Deterministic, tfd.VectorDeterministic)):
+    if objective.needs_density and _is_point(q):
         raise IncompatibleParts(
             "Expected a posterior with a density: a point mass has no rate, and its registered KL is only -log p(z). "
-            f"Use heads.DiagonalNormal. Received: posterior {q.name}, prior {type(prior).__name__}"
+            "Use heads.DiagonalNormal, or objectives.Distortion, which asks for no rate. Received: posterior "
+            f"{q.name}, prior {type(prior).__name__}, objective {type(objective).__name__}"
         )
     if q.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
         raise IncompatibleParts(
@@ -73,6 +81,10 @@ def _innermost(distribution: tfd.Distribution) -> tfd.Distribution:
     while isinstance(distribution, tfd.Independent):
         distribution = distribution.distribution
     return distribution
+
+
+def _is_point(q: tfd.Distribution) -> bool:
+    return isinstance(_innermost(q), (tfd.Deterministic, tfd.VectorDeterministic))
 
 
 def _check_dtypes(dtype: str, q: tfd.Distribution, p: tfd.Distribution, px: tfd.Distribution) -> None:
@@ -102,7 +114,7 @@ def _exact_rate(q: tfd.Distribution, p: tfd.Distribution) -> bool:
     return True
 
 
-def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, dtype: str) -> Fit:
+def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, objective: Objective, dtype: str) -> Fit:
     """Build the parts by one call each, and check every pair; `dtype` is the model's.
 
     Raises:
@@ -136,12 +148,21 @@ def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, dtype: str) 
         )
     given = f"likelihood {px.name} with event shape {list(px.event_shape)}"
     q = _call("encoder", encoder, tf.zeros([1, *px.event_shape], prior.variable_dtype), given)
-    _check_posterior(q, p, encoder, prior)
+    _check_posterior(q, p, encoder, prior, objective)
     _check_dtypes(dtype, q, p, px)
+    objective.check(q, p)
+    objective.critic.build_for(p.event_shape[0])
     posterior, likelihood, family = (_describe(d) for d in (q, px, p))
+    has_rate = not _is_point(q)
     return Fit(
-        tuple(px.event_shape), p.event_shape[0], _exact_rate(q, p), posterior, likelihood, family, _support(decoder, px)
-    )
+        tuple(px.event_shape), p.event_shape[0], has_rate and _exact_rate(q, p), posterior, likelihood, family,
+        _support(decoder, px), has_rate, _compiles(encoder, decoder, prior),
+    )  # fmt: skip
+
+
+def _compiles(encoder: keras.Model, decoder: keras.Model, prior: Prior) -> bool:
+    parts = (getattr(encoder, "head", encoder), getattr(decoder, "head", decoder), prior)
+    return all(getattr(part, "compiles", True) for part in parts)
 
 
 def _describe(distribution: tfd.Distribution) -> str:

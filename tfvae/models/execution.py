@@ -82,7 +82,7 @@ def operations(model: "AbstractVAE", batch: int) -> float:
 def suits_xla(model: "AbstractVAE") -> bool:
     """Tell whether XLA speeds a model up: not convolutions on a processor, which take it several times as long."""
     convolutions = any(len(weight.shape) > 2 for weight in model.weights)
-    return not convolutions or bool(tf.config.list_physical_devices("GPU"))
+    return (model.fits.compiles and not convolutions) or bool(tf.config.list_physical_devices("GPU"))
 
 
 def plan(
@@ -154,7 +154,7 @@ def checked(model: "AbstractVAE", logs: dict) -> dict:
     """
     if math.isfinite(float(tf.reduce_mean(logs["loss"]))):
         return logs
-    values = {name: float(tf.reduce_mean(logs[name])) for name in ("loss", "rate", "distortion")}
+    values = {name: float(tf.reduce_mean(logs[name])) for name in ("loss", "rate", "distortion") if name in logs}
     raise NonFiniteLoss(faults.describe(model, values))
 
 

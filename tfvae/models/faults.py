@@ -26,7 +26,7 @@ def describe(model: "AbstractVAE", values: dict[str, float]) -> str:
     blamed = [
         f"the {name} is {values[name]}: {role}, {_head(part)} ({family})"
         for name, (role, part, family) in parts.items()
-        if not math.isfinite(values[name])
+        if not math.isfinite(values.get(name, 0.0))
     ]
     weights = [w.path for w in model.weights if not np.isfinite(replicas.host(w)).all()]
     if weights:

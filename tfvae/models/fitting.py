@@ -35,7 +35,7 @@ def fit(model: "AbstractVAE", keras_fit: Callable, x: object, args: tuple, optio
         )
     if not model.optimizer.built:  # variables made while a function is traced have it traced twice
         with model.distribute_strategy.scope():
-            model.optimizer.build(model.trainable_variables)
+            model.optimizer.build(model.trained_variables)
     alone = _alone(model)
     train = _source(model, call, model.seed if call["shuffle"] else None)
     held_out = _held_out(model, call)

@@ -19,11 +19,15 @@ def composition(model: "AbstractVAE") -> str:
         ("decoder  p(x | z)", fits.likelihood, event, _weights(model.decoder)),
         ("prior    p(z)", f"{type(model.prior).__name__}: {fits.prior}", latent, _weights(model.prior)),
     ]
+    if model.critic.trainable_weights:
+        rows.append(("critic   of the objective", type(model.critic).__name__, latent, _weights(model.critic)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    exact = "exact (closed form)" if fits.exact_rate else "Monte Carlo estimate (no closed form is registered)"
+    rate = "exact (closed form)" if fits.exact_rate else "Monte Carlo estimate (no closed form is registered)"
+    if not fits.has_rate:
+        rate = "none: the posterior is a point mass"
     lines.append(f"objective: {type(model.objective).__name__}, {model.objective.samples} sample(s) an example")
-    lines.append(f"rate KL(q(z | x) || p(z)): {exact}")
+    lines.append(f"rate KL(q(z | x) || p(z)): {rate}")
     return "\n".join(lines)
 
 

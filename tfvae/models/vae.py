@@ -1,12 +1,14 @@
 """The variational auto-encoder with one latent vector."""
 
+import functools
+
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.models.base import AbstractVAE
-from tfvae.random import Seed, as_seed, draw
-from tfvae.trace import Trace
+from tfvae.random import Seed, as_seed, draw_and_score
+from tfvae.trace import Link, Trace
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -57,8 +59,11 @@ class VAE(AbstractVAE):
         seed: int | tf.Tensor | Seed = 0,
         training: bool = False,
     ) -> Trace:
-        p = self.prior()
-        z = draw(q, samples, as_seed(seed))  # [S, B, D]
-        px = self.decoder(z, training=training)
-        log_px, log_pz, log_qz = px.log_prob(x), p.log_prob(z), q.log_prob(z)  # [S, B]
-        return Trace(x, z, q, p, px, log_px, log_pz, log_qz, self.rate(q, p, log_qz - log_pz))
+        p, link = self.prior(), Link()
+        z, log_qz = draw_and_score(q, samples, as_seed(seed))  # [S, B, D], [S, B]
+        z = link(z)
+        decoder = functools.partial(self.decoder, training=training)
+        px = decoder(z)
+        log_px, log_pz = px.log_prob(x), p.log_prob(z)  # [S, B]
+        rate = self.rate(q, p, log_qz - log_pz)
+        return Trace(x, z, q, p, px, log_px, log_pz, log_qz, rate, decoder, link)

@@ -1,6 +1,41 @@
-"""Networks: functions that return plain Keras models, tensor to tensor, with no probability in them."""
+"""Networks: functions that return plain Keras models, tensor to tensor, with no probability in them.
+
+| function | from | to |
+|---|---|---|
+| `mlp`, `gated` | anything, flattened | a vector |
+| `conv`, `residual_down` | images [height, width, channels] | a vector |
+| `deconv`, `residual_up` | a vector | images |
+| `conv1d` | signals [length, channels] | a vector |
+| `deconv1d` | a vector | signals |
+| `columns` | records of numbers, counts and categories | a vector |
+| `count_mlp` | counts, flattened | a vector |
+| `simplex_mlp` | logarithms of probabilities, flattened | a vector |
+
+What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `Log1p`. They go before any
+network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
+"""
 
 from tfvae.networks.convolutional import conv, deconv
-from tfvae.networks.dense import mlp
+from tfvae.networks.dense import mlp, simplex_mlp
+from tfvae.networks.gated import GatedDense, gated
+from tfvae.networks.residual import ResidualBlock, residual_down, residual_up
+from tfvae.networks.signals import conv1d, deconv1d
+from tfvae.networks.tabular import Columns, Log1p, columns, count_mlp
 
-__all__ = ["conv", "deconv", "mlp"]
+__all__ = [
+    "Columns",
+    "GatedDense",
+    "Log1p",
+    "ResidualBlock",
+    "columns",
+    "conv",
+    "conv1d",
+    "count_mlp",
+    "deconv",
+    "deconv1d",
+    "gated",
+    "mlp",
+    "residual_down",
+    "residual_up",
+    "simplex_mlp",
+]

@@ -5,13 +5,50 @@ import keras
 from tfvae.errors import positive_int
 
 
-def mlp(*units: int, activation: str = "relu") -> keras.Sequential:
+def mlp(
+    *units: int, activation: str = "relu", kernel_regularizer: keras.regularizers.Regularizer | None = None
+) -> keras.Sequential:
     """Return a multilayer perceptron over the flattened input.
 
         h_0 = flatten(x),   h_i = activation(W_i h_{i-1} + b_i)
 
     Args:
         units: width of each layer; no width at all gives the flattened input itself.
+        activation: a Keras activation.
+        kernel_regularizer: what each W_i adds to the loss, in nats per example, such as `keras.regularizers.L2(1e-6)`.
+
+    Returns:
+        An unbuilt `keras.Sequential` from [B, ...] to [B, units[-1]].
+
+    Raises:
+        ValueError: if a width is no positive whole number or Keras does not know the activation.
+        TypeError: if `kernel_regularizer` is no Keras regulariser.
+
+    Example:
+        >>> import tfvae
+        >>> tfvae.networks.mlp(200, 100).compute_output_shape((None, 8, 8, 1))
+        (None, 100)
+    """
+    if not isinstance(kernel_regularizer, keras.regularizers.Regularizer | None):
+        raise TypeError(
+            "Expected kernel_regularizer to be a Keras regulariser, such as keras.regularizers.L2(1e-6). "
+            f"Received: kernel_regularizer={kernel_regularizer!r}"
+        )
+    widths = [positive_int("every width in units", width) for width in units]
+    options = {"activation": activation, "kernel_regularizer": kernel_regularizer}
+    return keras.Sequential([keras.layers.Flatten(), *[keras.layers.Dense(width, **options) for width in widths]])
+
+
+def simplex_mlp(*units: int, activation: str = "relu") -> keras.Sequential:
+    """Return a multilayer perceptron of probabilities that come as their logarithms.
+
+        h_0 = flatten(exp(z)),   h_i = activation(W_i h_{i-1} + b_i)
+
+    Relaxed categorical latents are drawn as logarithms, which keeps their densities finite; a decoder should see the
+    points of the simplex themselves, which lie in [0, 1].
+
+    Args:
+        units: width of each layer; no width at all gives the flattened probabilities themselves.
         activation: a Keras activation.
 
     Returns:
@@ -21,10 +58,8 @@ def mlp(*units: int, activation: str = "relu") -> keras.Sequential:
         ValueError: if a width is no positive whole number or Keras does not know the activation.
 
     Example:
-        >>> import tfvae
-        >>> tfvae.networks.mlp(200, 100).compute_output_shape((None, 8, 8, 1))
-        (None, 100)
+        >>> import numpy as np, tfvae
+        >>> tfvae.networks.simplex_mlp()(np.log([[0.25, 0.75]], dtype="float32")).numpy().round(2)
+        array([[0.25, 0.75]], dtype=float32)
     """
-    widths = [positive_int("every width in units", width) for width in units]
-    layers = [keras.layers.Dense(width, activation=activation) for width in widths]
-    return keras.Sequential([keras.layers.Flatten(), *layers])
+    return keras.Sequential([keras.layers.Activation("exponential"), *mlp(*units, activation=activation).layers])

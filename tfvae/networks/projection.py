@@ -8,36 +8,34 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="tfvae")
 class Projection(keras.layers.Layer):
-    """A linear map from features [B, ...] to [B, *event_shape[:-1], count * event_shape[-1]].
+    """A linear map from features [B, ...] to [B, *event_shape[:-1], width].
 
     Features that already lie on the event's grid are mapped pointwise (a 1x1 convolution); others are flattened
     and mapped densely.
 
     Args:
         event_shape: shape of one event.
-        count: how many parameters each element of the event has.
+        width: how many parameters each place of the event's grid has.
         **kwargs: `name` and `dtype`, as for any Keras layer.
     """
 
     def __init__(
         self,
         event_shape: tuple[int, ...],
-        count: int,
+        width: int,
         **kwargs: object,
     ):
         super().__init__(**kwargs)
         self.event_shape = tuple(event_shape)
-        self.count = count
+        self.width = width
 
     def build(self, input_shape: tuple) -> None:
         """Choose the pointwise or the dense map from the shape of the features."""
         grid = self.event_shape[:-1]
         self.pointwise = bool(grid) and tuple(input_shape[1:-1]) == grid
-        width = self.event_shape[-1] if self.pointwise else math.prod(self.event_shape)
+        outputs = self.width if self.pointwise else self.width * math.prod(grid)
         inputs = input_shape[-1] if self.pointwise else math.prod(input_shape[1:])
-        self.linear = keras.layers.Dense(
-            width * self.count, dtype=self.dtype_policy, trainable=self.trainable, name="linear"
-        )
+        self.linear = keras.layers.Dense(outputs, dtype=self.dtype_policy, trainable=self.trainable, name="linear")
         self.linear.build((None, inputs))
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
@@ -45,7 +43,7 @@ class Projection(keras.layers.Layer):
             return self.linear(features)
         flat = tf.reshape(features, [-1, math.prod(features.shape[1:])])
         outputs = self.linear(flat)
-        return tf.reshape(outputs, [-1, *self.event_shape[:-1], self.event_shape[-1] * self.count])
+        return tf.reshape(outputs, [-1, *self.event_shape[:-1], self.width])
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "event_shape": self.event_shape, "count": self.count}
+        return {**super().get_config(), "event_shape": self.event_shape, "width": self.width}

@@ -1,6 +1,21 @@
 """Priors: called with nothing, return a `tfd.Distribution` built from their weights at every call."""
 
 from tfvae.priors.base import Prior
+from tfvae.priors.categorical import UniformCategorical
+from tfvae.priors.flow import FlowPrior
+from tfvae.priors.laplace import StandardLaplace
+from tfvae.priors.mixture import Mixture
+from tfvae.priors.sphere import UniformSphere
 from tfvae.priors.standard import StandardNormal
+from tfvae.priors.vamp import VampPrior
 
-__all__ = ["Prior", "StandardNormal"]
+__all__ = [
+    "FlowPrior",
+    "Mixture",
+    "Prior",
+    "StandardLaplace",
+    "StandardNormal",
+    "UniformCategorical",
+    "UniformSphere",
+    "VampPrior",
+]

@@ -14,6 +14,8 @@ class Prior(keras.layers.Layer):
     """
 
     support: Support
+    compiles = True
+    """Whether XLA can compile the distribution on a processor."""
 
     def distribution(self) -> tfd.Distribution:
         """Return p(z), with batch shape [] and event shape [D]."""

@@ -1,6 +1,7 @@
 """What a run needs to know, with a default for everything, checked before any work starts."""
 
 import difflib
+import inspect
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -30,6 +31,8 @@ DEFAULTS = {
     "mnist": Defaults(latent_dim=50, units=(400, 200), epochs=80, warm_up=10),
     "binarized_mnist": Defaults(latent_dim=50, epochs=30),
 }
+for _small in ("digit_counts", "digit_records"):
+    DEFAULTS[_small] = DEFAULTS["digits"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Options:
     def choose(
         cls,
         model: str = "vae",
-        data: str = "digits",
+        data: str | None = None,
         binarization: str | None = None,
         latent_dim: int | None = None,
         units: tuple[int, ...] | None = None,
@@ -79,12 +82,19 @@ class Options:
         samples: int = 500,
         seed: int = 0,
     ) -> "Options":
-        """Return options with the data set's default for each one that is None.
+        """Return options with a default for each one that is None: the model's for the data, the data's for the rest.
 
         Raises:
             ValueError: naming the option, what was received and what is possible.
         """
+        _known("model", model, zoo.__all__)
+        usual, takes = getattr(zoo, model).suits, _parameters(model)
+        if warm_up and "warm_up" not in takes:
+            raise ValueError(f"Expected no warm_up, which {model} does not take. Received: warm_up={warm_up}")
+        data = usual.data if data is None else data
+        binarization = usual.binarization if binarization is None else binarization
         suits = DEFAULTS.get(data, Defaults())
+        usually = suits.warm_up if "warm_up" in takes else 0
         passes = suits.epochs if epochs is None else epochs
         return cls(
             model=model,
@@ -94,7 +104,7 @@ class Options:
             units=suits.units if units is None else units,
             epochs=passes,
             batch_size=suits.batch_size if batch_size is None else batch_size,
-            warm_up=min(suits.warm_up, passes) if warm_up is None else warm_up,
+            warm_up=min(usually, passes) if warm_up is None else warm_up,
             learning_rate=learning_rate,
             samples=samples,
             seed=seed,
@@ -127,22 +137,32 @@ class Options:
         return data.load(self.data, batch_size=self.batch_size, binarization=chosen, seed=self.seed, data_dir=data_dir)
 
     def build(self, splits: Splits) -> AbstractVAE:
-        """Return the untrained model: Bernoulli likelihood for binary data, else a normal one with a learned scale."""
+        """Return the untrained model: Bernoulli likelihood for binary data, else a normal one with a learned scale.
+
+        A model with a likelihood of its own keeps it.
+        """
         binary = self.data == "binarized_mnist" or not isinstance(splits.binarization, NoBinarization)
-        likelihood = heads.Bernoulli(splits.shape) if binary else heads.Normal(splits.shape, heads.SharedScale(0.5))
-        make = getattr(zoo, self.model)
-        return make(
-            splits.shape,
-            self.latent_dim,
-            units=self.units,
-            likelihood=likelihood,
-            warm_up=self.warm_up * splits.steps_per_epoch,
-            seed=self.seed,
-        )
+        offered = {
+            "units": self.units,
+            "likelihood": heads.Bernoulli(splits.shape)
+            if binary
+            else heads.Normal(splits.shape, heads.SharedScale(0.5)),
+            "warm_up": self.warm_up * splits.steps_per_epoch,
+            "examples": splits.sizes["train"],
+            "seed": self.seed,
+        }
+        takes = _parameters(self.model)
+        chosen = {name: value for name, value in offered.items() if name in takes}
+        return getattr(zoo, self.model)(splits.shape, self.latent_dim, **chosen)
 
     def as_json(self) -> dict:
         """Return the options as JSON holds them."""
         return json.loads(json.dumps(asdict(self)))
+
+
+def _parameters(model: str) -> Iterable[str]:
+    """Return the names of the arguments of a function of the zoo."""
+    return inspect.signature(getattr(zoo, model)).parameters
 
 
 def _known(name: str, value: str, names: Iterable[str]) -> None:

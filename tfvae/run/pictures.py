@@ -11,23 +11,23 @@ from sklearn.decomposition import PCA
 from tfvae.data import Splits
 from tfvae.files import replacing
 from tfvae.models.base import AbstractVAE
+from tfvae.priors import StandardNormal
 
 _SHOWN = 5000  # points on the latent map
 
 
 def draw_all(model: AbstractVAE, splits: Splits, folder: str | Path) -> None:
-    """Draw reconstructions.png, samples.png and latent.png into a folder.
+    """Draw reconstructions.png and latent.png into a folder, and of images [height, width(, 1 or 3)] samples.png.
 
-    Raises:
-        ValueError: if the examples are no images [height, width] or [height, width, 1 or 3].
+    What is no image is drawn as a row of its values.
     """
     x, labels = splits.array("test"), splits.labels["test"]
-    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (1, 3)):
-        raise ValueError(f"Expected images [height, width] or [height, width, 1 or 3]. Received: shape={splits.shape}")
-    _save(reconstructions(model, x), Path(folder, "reconstructions.png"))
-    _save(samples(model), Path(folder, "samples.png"))
-    latent = manifold(model) if model.fits.latent_dim == 2 else scatter(model, x[:_SHOWN], labels)
-    _save(latent, Path(folder, "latent.png"))
+    images = x.ndim == 3 or (x.ndim == 4 and x.shape[-1] in (1, 3))
+    _save(reconstructions(model, x) if images else records(model, x), Path(folder, "reconstructions.png"))
+    if images:
+        _save(samples(model, largest=float(x.max())), Path(folder, "samples.png"))
+    flat = images and model.fits.latent_dim == 2 and isinstance(model.prior, StandardNormal)
+    _save(manifold(model) if flat else scatter(model, x[:_SHOWN], labels), Path(folder, "latent.png"))
 
 
 def reconstructions(model: AbstractVAE, x: np.ndarray, columns: int = 10, rows: int = 4) -> Figure:
@@ -36,12 +36,28 @@ def reconstructions(model: AbstractVAE, x: np.ndarray, columns: int = 10, rows: 
     means = model.reconstruct(chosen)
     pairs = np.stack([chosen.reshape(rows, columns, *x.shape[1:]), means.reshape(rows, columns, *x.shape[1:])], 1)
     title = "inputs (upper row of each pair) and reconstructions E[x | z] (lower)"
-    return _grid(pairs.reshape(2 * rows, columns, *x.shape[1:]), title)
+    return _grid(pairs.reshape(2 * rows, columns, *x.shape[1:]) / max(1.0, float(x.max())), title)
 
 
-def samples(model: AbstractVAE, size: int = 10) -> Figure:
-    """Draw E[x | z] for z drawn from the prior with seed 0."""
-    means = model.sample(size * size, seed=0)
+def records(model: AbstractVAE, x: np.ndarray, rows: int = 60) -> Figure:
+    """Draw inputs spread over x as rows of their values, each column scaled by its range, beside their means."""
+    chosen = x[np.linspace(0, len(x) - 1, rows).astype(int)]
+    low, high = x.min(0), x.max(0)
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    for axis, values, title in zip(
+        figure.subplots(1, 2, sharey=True), (chosen, model.reconstruct(chosen)), ("inputs", "reconstructions E[x | z]"),
+        strict=True,
+    ):  # fmt: skip
+        scaled = ((values - low) / np.maximum(high - low, 1e-12)).reshape(rows, -1)
+        axis.imshow(scaled, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        axis.set(title=title, xlabel="value of the record", ylabel="example")
+        axis.label_outer()
+    return figure
+
+
+def samples(model: AbstractVAE, size: int = 10, largest: float = 1.0) -> Figure:
+    """Draw E[x | z] for z drawn from the prior with seed 0; white is `largest`, or 1 if that is less."""
+    means = model.sample(size * size, seed=0) / max(1.0, largest)
     return _grid(means.reshape(size, size, *means.shape[1:]), "samples: E[x | z] for z ~ p(z), seed 0")
 
 

@@ -4,17 +4,20 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from tfvae import evaluation, export
+from tfvae import export
 from tfvae.callbacks import Checkpoint
 from tfvae.data import Splits
+from tfvae.errors import ExportError
 from tfvae.files import discard, is_temporary, sweep, write_json
 from tfvae.models.base import AbstractVAE
 from tfvae.run import card, pictures
+from tfvae.run.measurement import measure
 from tfvae.run.options import Options
 
 _SECONDS = 30.0  # of training that a killed run loses at most
@@ -167,16 +170,29 @@ def _finish(model: AbstractVAE, options: Options, splits: Splits, folder: Path, 
     if checkpoint.exists():
         checkpoint.replace(folder / "model.keras")
     say("exporting saved_model/1 and model.tflite, comparing both with the Keras model")
-    parity = {
-        **export.saved_model(model, folder / "saved_model" / "1").differences,
-        **export.tflite(model, folder / "model.tflite").differences,
-    }
+    served = folder / "saved_model" / "1"
+    parity, refused = {}, {}
+    parity["SavedModel"], refused["SavedModel"] = _export(export.saved_model, model, served, say)
+    convert = partial(export.tflite, source=served)
+    parity["TFLite"], refused["TFLite"] = _export(convert, model, folder / "model.tflite", say)
     say("drawing pictures")
     pictures.draw_all(model, splits, folder / "pictures")
-    say(f"measuring the evidence of {splits.sizes['test']} test examples with {options.samples} samples each")
+    say(f"measuring {splits.sizes['test']} test examples, with {options.samples} samples of the evidence of each")
     started = time.monotonic()
-    test = splits.array("test")
-    bound = evaluation.elbo(model, test, progress=False)
-    evidence = evaluation.log_evidence(model, test, options.samples, progress=verbose > 0)
+    measured = measure(model, splits.array("test"), options.samples, progress=verbose > 0)
     say(f"measured in {time.monotonic() - started:.0f} s")
-    return card.write(folder, model, options, splits, bound, evidence, parity)
+    return card.write(folder, model, options, splits, measured, parity, refused)
+
+
+def _export(write: Callable, model: AbstractVAE, target: Path, say: Callable) -> tuple[dict, dict]:
+    """Export what the model can offer; return the differences by signature, and what was refused, with the reasons."""
+    try:
+        parity, refused = write(model, target), {}
+    except ExportError as error:
+        if not error.refused:
+            raise
+        refused = error.refused
+        for name, why in refused.items():
+            say(f"{target} goes without {name}: {why}")
+        parity = write(model, target, without=tuple(refused))
+    return next(iter(parity.differences.values())), refused

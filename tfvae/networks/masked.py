@@ -1,0 +1,86 @@
+"""Perceptrons inside the steps of a flow: their weights are masked, their first bias is given from outside."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Perceptron(tf.experimental.ExtensionType):
+    """A multilayer perceptron as a function of its weights: h_1 = W_1 z + b_1, h_i = W_i elu(h_{i-1}) + b_i.
+
+    Args:
+        kernels: a matrix for each layer, [inputs, outputs].
+        biases: a vector for each layer; the first may have batch axes, [*B, units].
+    """
+
+    kernels: tuple[tf.Tensor, ...]
+    biases: tuple[tf.Tensor, ...]
+
+    def __call__(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the last layer, [..., *B, outputs], for z of shape [..., *B, inputs]."""
+        hidden = tf.tensordot(z, self.kernels[0], 1) + self.biases[0]
+        for kernel, bias in zip(self.kernels[1:], self.biases[1:], strict=True):
+            hidden = tf.tensordot(tf.nn.elu(hidden), kernel, 1) + bias
+        return hidden
+
+
+class Masked(keras.layers.Layer):
+    """A layer that owns the weights of a `Perceptron` and makes it, given the bias of its first layer.
+
+    That bias is where a condition enters: it is computed once for each example, and not for each sample of it.
+
+    Args:
+        masks: a matrix of zeros and ones for each layer, [inputs, outputs]: which weights there are.
+        **kwargs: `name` and `dtype`, as for any Keras layer.
+    """
+
+    def __init__(self, masks: Sequence[np.ndarray], **kwargs: object):
+        super().__init__(**kwargs)
+        self.masks = tuple(masks)
+        # The last layer begins small, so that a flow begins close to where its parameters are zero.
+        starts = [*["glorot_uniform"] * (len(masks) - 1), keras.initializers.VarianceScaling(0.01)]
+        self.kernels = [
+            self.add_weight(shape=mask.shape, initializer=start, name=f"kernel_{i}")
+            for i, (mask, start) in enumerate(zip(masks, starts, strict=True))
+        ]
+        self.biases = [
+            self.add_weight(shape=mask.shape[1:], initializer="zeros", name=f"bias_{i + 1}")
+            for i, mask in enumerate(masks[1:])
+        ]
+        self.built = True
+
+    def call(self, bias: tf.Tensor) -> Perceptron:
+        kernels = [
+            tf.convert_to_tensor(kernel) * mask.astype(self.variable_dtype)
+            for kernel, mask in zip(self.kernels, self.masks, strict=True)
+        ]
+        return Perceptron(tuple(kernels), (bias, *map(tf.convert_to_tensor, self.biases)))
+
+
+def full(*sizes: int) -> list[np.ndarray]:
+    """Return masks that leave every weight, from sizes[0] inputs to sizes[-1] outputs."""
+    return [np.ones([before, after]) for before, after in pairwise(sizes)]
+
+
+def autoregressive(order: Sequence[int], units: Sequence[int], outputs: int) -> list[np.ndarray]:
+    """Return masks with which the outputs of a coordinate depend on those alone that come before it.
+
+        M_ij = 1 if degree(j) >= degree(i),   in the last layer if degree(j) > degree(i)
+
+    Args:
+        order: the place of each of the D coordinates, from 0 to D - 1: its degree.
+        units: width of each hidden layer. Degrees are spread evenly over its units, from -1, which sees no coordinate
+            but the condition, to D - 2.
+        outputs: how many outputs a coordinate has; they are laid out [outputs, D].
+
+    Reference: M. Germain et al., "MADE: Masked Autoencoder for Distribution Estimation", 2015, Eq. (8) and (9),
+    https://arxiv.org/abs/1502.03509.
+    """
+    size = len(order)
+    degrees = [np.asarray(order), *[np.arange(width) * size // width - 1 for width in units]]
+    hidden = [after[None, :] >= before[:, None] for before, after in pairwise(degrees)]
+    last = np.tile(np.asarray(order), outputs)
+    return [*hidden, last[None, :] > degrees[-1][:, None]]

@@ -1,0 +1,19 @@
+"""Penalties: what an objective takes off the bound beside the rate, one number for a batch."""
+
+from tfvae.objectives.penalties.base import Penalty
+from tfvae.objectives.penalties.covariance import LatentCovariance, MeanCovariance
+from tfvae.objectives.penalties.discrepancy import MMD
+from tfvae.objectives.penalties.smoothness import GradientPenalty, SquaredNorm
+from tfvae.objectives.penalties.total_correlation import Stratified, TotalCorrelation, Weighted
+
+__all__ = [
+    "MMD",
+    "GradientPenalty",
+    "LatentCovariance",
+    "MeanCovariance",
+    "Penalty",
+    "SquaredNorm",
+    "Stratified",
+    "TotalCorrelation",
+    "Weighted",
+]
