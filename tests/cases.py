@@ -28,6 +28,12 @@ def case(build: Callable, exact_rate: bool = True, **settings: object) -> Case:
     return Case(build, {**SMALL, **settings}, exact_rate, **fields)
 
 
+# Models with the posterior, likelihood and prior of `vae` or `wae_mmd`, which export the same functions.
+SAME_EXPORTS = {
+    "beta_vae", "annealed", "iwae", "miwae", "ciwae", "renyi", "dreg", "stl", "beta_tcvae", "factor_vae", "dip_vae_i",
+    "dip_vae_ii", "info_vae", "aae", "rae_l2", "rae_gp",
+}  # fmt: skip
+
 CASES = {
     "vae": case(zoo.vae),
     "beta_vae": case(zoo.beta_vae, beta=2.0),

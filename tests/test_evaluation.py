@@ -5,7 +5,7 @@ import pytest
 from oracle import linear_gaussian
 from scipy import stats
 
-from tfvae import evaluation
+from tfvae import evaluation, zoo
 from tfvae.evaluation.pareto import pareto_k, tail_length
 
 
@@ -62,3 +62,15 @@ def test_one_sample_has_no_monte_carlo_error_and_one_example_no_standard_error()
     case = linear_gaussian(1, 2, n=1)
     record = evaluation.log_evidence(case.model, case.x, samples=1, progress=False)
     assert np.isnan(record.monte_carlo_error) and np.isnan(record.standard_error) and np.isfinite(record.mean)
+
+
+def test_bits_per_dimension_are_those_of_the_probability_and_of_no_density():
+    x = np.zeros([20, 4, 4, 1], "float32")
+    model = zoo.vae((4, 4, 1), 2, units=(4,), seed=0)
+    for weight in model.decoder.weights:
+        weight.assign(np.zeros(weight.shape))  # every pixel is a fair coin, whatever z
+    fair = evaluation.log_evidence(model, x, 3, progress=False)
+    assert fair.bits_per_dim == pytest.approx(1.0, rel=1e-6)
+    density = evaluation.log_evidence(linear_gaussian(2, 5, n=4).model, linear_gaussian(2, 5, n=4).x, 3, progress=False)
+    with pytest.raises(ValueError, match="bits per dimension are not defined for a density"):
+        density.bits_per_dim  # noqa: B018

@@ -1,6 +1,7 @@
 """The artefacts: loaded where nothing of ours is installed, of builtin operators, random only through their seed."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tfvae import data, evaluation, export, heads, zoo
+from tfvae import data, evaluation, export, zoo
 from tfvae.export.verification import is_builtin, operators
 
 
@@ -48,6 +49,7 @@ SEED = np.array([11, -3], np.int32)
 def bare_site(tmp_path_factory):
     """The installed packages without tfvae, Keras and TFP."""
     folder, absent = tmp_path_factory.mktemp("site"), {"tfvae", "keras", "tf_keras", "tensorflow_probability"}
+    absent |= sys.stdlib_module_names  # a backport, such as pythae brings, would take the place of the real one
     for entry in Path(np.__file__).parent.parent.iterdir():
         if entry.suffix != ".pth" and entry.name.split("-")[0].split(".")[0] not in absent:
             (folder / entry.name).symlink_to(entry)
@@ -138,17 +140,14 @@ def test_the_batch_is_dynamic(model, runner, batch):
     np.testing.assert_allclose(runner("serving_default")(x=x)["mean"], model.predict(x, verbose=0), atol=1e-5)
 
 
-def test_a_normal_likelihood_exports(tmp_path):
-    model = zoo.vae((6,), 2, units=(8,), likelihood=heads.Normal(6, heads.SharedScale(0.3)), seed=0)
-    assert export.saved_model(model, tmp_path / "1").worst < 1e-4
-    assert export.tflite(model, tmp_path / "m.tflite").worst < 1e-3
-
-
-def test_exporting_again_replaces(model, tmp_path):
-    for _ in range(2):
-        export.saved_model(model, tmp_path / "1")
-        export.tflite(model, tmp_path / "m.tflite")
+def test_exporting_again_replaces(model, folder, tmp_path):
+    shutil.copytree(folder / "1", tmp_path / "1")
+    (tmp_path / "1" / "older").write_text("")
+    (tmp_path / "m.tflite").write_text("older")
+    export.saved_model(model, tmp_path / "1")
+    export.tflite(model, tmp_path / "m.tflite", source=tmp_path / "1")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "m.tflite"]
+    assert not (tmp_path / "1" / "older").exists()
 
 
 def test_verify_sees_a_difference(model, folder, tmp_path):
@@ -164,7 +163,7 @@ def test_an_mnist_model_agrees_in_three_formats(tfds_dir, tmp_path):
     model.compile(keras.optimizers.Adam(1e-3))
     model.fit(splits.train.take(50), epochs=1, verbose=0)
     export.saved_model(model, tmp_path / "1")
-    export.tflite(model, tmp_path / "m.tflite")
+    export.tflite(model, tmp_path / "m.tflite", source=tmp_path / "1")
     x = next(iter(splits.test)).numpy()
     parity = export.verify(model, saved_model=tmp_path / "1", tflite=tmp_path / "m.tflite", x=x)
     assert max(parity.differences["SavedModel"].values()) < 1e-4

@@ -269,7 +269,7 @@ def test_densities_integrate_to_one_and_draws_fit_them(name, seed):
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("name", [*FAMILIES, "prior"])
 def test_scores_of_draws_are_a_density(name, dtype, seed):
-    """E_q[p(z) / q(z)] = 1 for a normal p so narrow that the ratio has light tails; beyond 5 errors by chance at 1e-6."""
+    """E_q[p(z) / q(z)] = 1 for a normal p so narrow that the ratio has light tails; 5 errors by chance at 1e-6."""
     d = prior(dtype=dtype)() if name == "prior" else posterior(name, 3, dtype)
     z, log_q = (part.numpy().astype("float64") for part in draw_and_score(d, 20000, as_seed(seed)))
     p = stats.norm(centre(d).numpy(), 0.2 * z.std(0))
@@ -476,6 +476,7 @@ def test_bad_arguments(error, message, make):
 # Formats -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_xla_computes_the_same_numbers_and_gradients():
     names = ["planar", "autoregressive", "spline"]  # whose operators are those of the others too
     parts = {name: built(name, 3, "float32", steps=1) for name in names}
@@ -492,6 +493,7 @@ def test_xla_computes_the_same_numbers_and_gradients():
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_tflite_draws_and_scores_with_builtin_operators(tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 

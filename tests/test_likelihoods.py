@@ -158,6 +158,13 @@ def test_a_product_is_the_sum_of_its_parts(dtype):
     assert px.sample(3, seed=[1, 2]).shape == (3, 5, 4, 6) and product.event_shape == (6,)
 
 
+def test_parts_of_a_product_are_drawn_independently(seed):
+    """Fails by chance at 6e-7."""
+    px = heads.Product(heads.Normal(1), heads.Normal(1)).distribution(tf.zeros([2]))
+    one, other = px.sample(4000, seed=[seed % 1000, 5]).numpy().T
+    assert abs(np.corrcoef(one, other)[0, 1]) < 5 / np.sqrt(4000)
+
+
 @pytest.mark.parametrize("name", sorted(DISCRETE))
 def test_masses_sum_to_one_and_the_mean_is_theirs(name):
     head = HEADS[name](1, dtype="float32")
@@ -255,6 +262,15 @@ def test_samplers_fit_their_densities(name, seed):
         else:
             total = integrate.cumulative_simpson(mass, x=points, initial=0)
             assert stats.kstest(sample, lambda x, t=total: np.interp(x, points, t / t[-1])).pvalue > 1e-5
+
+
+def test_a_mixture_draws_its_components_by_their_weights(seed):
+    """Components that do not overlap, so that a draw tells its own; fails by chance at 1e-5."""
+    logits, loc = np.array([0.0, 1.0, 2.5]), np.array([0.1, 0.5, 0.9])
+    px = QuantizedLogisticMixture(*(tf.constant(value) for value in (logits, loc, np.full(3, 0.01))), 256)
+    draws = px.sample(4000, seed=[seed % 1000, 6]).numpy()
+    observed = np.histogram(draws, [-0.1, 0.3, 0.7, 1.1])[0]
+    assert stats.chisquare(observed, special.softmax(logits) * 4000).pvalue > 1e-5
 
 
 def _grid(draws):

@@ -214,8 +214,9 @@ def test_killed_at_ten_random_moments_and_resumed_it_ends_as_if_undisturbed(tmp_
 def test_ctrl_c_keeps_the_checkpoint_and_says_how_to_go_on(tmp_path):
     folder = tmp_path / "run"
     process = subprocess.Popen(
-        [*COMMAND, "--epochs", "5000", "--out", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [*COMMAND, "--epochs", "5000", "--out", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
+    )  # fmt: skip
     while process.poll() is None and not (folder / "checkpoint.keras").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import CASES
+from cases import CASES, SAME_EXPORTS
 
 from tfvae import data, export
 from tfvae.errors import ExportError
@@ -13,9 +13,10 @@ from tfvae.models import summary
 
 def pytest_generate_tests(metafunc):
     """Give each row to one worker as a whole, since its trained model is made once."""
-    if "row" in metafunc.fixturenames:
-        rows = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CASES]
-        metafunc.parametrize("row", rows, scope="module")
+    slow = SAME_EXPORTS if metafunc.function is test_survives_saved_model_and_tflite else ()
+    marks = {name: [pytest.mark.xdist_group(name), *([pytest.mark.slow] if name in slow else [])] for name in CASES}
+    rows = [pytest.param(name, marks=marks[name]) for name in CASES]
+    metafunc.parametrize("row", rows, scope="module")
 
 
 @pytest.fixture(scope="module")

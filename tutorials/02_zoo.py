@@ -37,7 +37,7 @@ print(digits)
 COMMON = {"latent_dim": 8, "units": (128,), "seed": 0}
 MODELS = {
     "vae": {},
-    "beta_vae": {"beta": 4.0},
+    "beta_vae": {"beta": 1.5},
     "full_covariance": {},
     "laplace": {},
     "iaf": {"hidden": (32,), "steps": 2},
@@ -47,7 +47,7 @@ MODELS = {
     "vamp": {"components": 50},
     "flow_prior": {"hidden": (32,)},
     "iwae": {"samples": 10},
-    "info_vae": {},
+    "info_vae": {"alpha": 0.5, "scale": 10.0},
 }
 if "TUTORIAL_EPOCHS" in os.environ:  # a trial run: whether it works, not what it reaches
     MODELS = {name: MODELS[name] for name in ("vae", "iaf", "vamp")}

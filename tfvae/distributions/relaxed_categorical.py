@@ -15,8 +15,9 @@ class RelaxedCategorical(tfd.Independent):
         z_g = log softmax((logits_g + G_g) / T),   G_gk = -log(-log U_gk)
         q(z) = prod_g (K - 1)! T^(K - 1) prod_k softmax(logits_g - T z_g)_k
 
-    The density is with respect to the measure dx_1 ... dx_(K-1) / prod_k x_k on the simplex of x = exp(z_g), which is
-    the same for every distribution of this kind, so that a ratio of two of them is what a bound needs.
+    The density is with respect to the measure dx_1 ... dx_(K-1) / prod_k x_k on the simplex of x = exp(z_g), Lebesgue's
+    on the log-ratios log x_k - log x_K. It is the same for every distribution of this kind, so that a ratio of two of
+    them is what a bound needs.
 
     Args:
         distribution: groups of K classes, a `tfd.ExpRelaxedOneHotCategorical` with logits [*B, groups, K].

@@ -40,6 +40,22 @@ class LogEvidence:
     """Importance samples drawn for each example."""
     examples: int
     """Number of examples."""
+    dimensions: int
+    """Number of elements of x where p(x) is a probability; 0 where it is a density."""
+
+    @property
+    def bits_per_dim(self) -> float:
+        """Mean of -log p(x) / (d ln 2): bits for each element of a discrete x.
+
+        Raises:
+            ValueError: if p(x) is a density, whose value depends on the unit that x is measured in.
+        """
+        if not self.dimensions:
+            raise ValueError(
+                "Expected a likelihood of discrete data, such as heads.Bernoulli or heads.QuantizedLogistic: bits per "
+                "dimension are not defined for a density. Received: a likelihood of continuous data"
+            )
+        return -self.mean / (self.dimensions * math.log(2.0))
 
     def __str__(self) -> str:
         return (
@@ -108,6 +124,7 @@ def log_evidence(
         per_example=estimate,
         samples=samples,
         examples=examples,
+        dimensions=math.prod(model.fits.event_shape) if model.fits.support.discrete else 0,
     )
 
 

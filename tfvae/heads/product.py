@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.distributions import product
 from tfvae.heads.base import Head
 from tfvae.heads.support import side_by_side
 from tfvae.trace import Trace
@@ -63,7 +64,7 @@ class Product(Head):
 
     def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
         slices = tf.split(parameters, [part.width for part in self.heads], axis=-1)
-        return tfd.Blockwise([part.distribution(eta) for part, eta in zip(self.heads, slices, strict=True)])
+        return product.Product([part.distribution(eta) for part, eta in zip(self.heads, slices, strict=True)])
 
     def update(self, trace: Trace, step: tf.Tensor) -> None:
         slices = tf.split(trace.x, [_columns(part) for part in self.heads], axis=-1)

@@ -45,6 +45,7 @@ class Evidence:
                 "monte_carlo_error": evidence.monte_carlo_error if evidence.samples > 1 else None,
                 "samples": evidence.samples,
                 "examples": evidence.examples,
+                "bits_per_dim": evidence.bits_per_dim if evidence.dimensions else None,
                 "median_effective_sample_size": float(np.median(evidence.effective_sample_size)),
                 "share_with_pareto_k_at_most_0.7": float(np.mean(evidence.pareto_k <= 0.7)),  # an unknown k is none
             },
@@ -55,7 +56,10 @@ class Evidence:
         errors = self.bound.standard_errors
         terms = (("ELBO", "elbo"), ("rate", "rate"), ("distortion", "distortion"))
         rows = [f"| {title} | {getattr(self.bound, key):.2f} ± {errors[key]:.2f} |" for title, key in terms]
-        return "\n".join([_HEAD, *rows, f"| log evidence | {self.evidence} |"])
+        rows.append(f"| log evidence | {self.evidence} |")
+        if self.evidence.dimensions:
+            rows.append(f"| bits per dimension | {self.evidence.bits_per_dim:.3f} |")
+        return "\n".join([_HEAD, *rows])
 
     def remarks(self) -> str:
         """Say how far to trust the estimate."""

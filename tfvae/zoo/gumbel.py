@@ -24,8 +24,8 @@ def gumbel(
 
         z_g = log softmax((logits_g(x) + Gumbel noise) / temperature)
 
-    Posterior and prior are both relaxed, at the temperatures 2/3 and 1/2 of Maddison et al. (2017,
-    https://arxiv.org/abs/1611.00712), so that the ELBO is a bound. Reference: Sec. 2.
+    Posterior and prior are both relaxed, as in Maddison et al. (2017, https://arxiv.org/abs/1611.00712), so that the
+    ELBO is a bound; their temperatures are `temperature` and 1/2. Reference: Sec. 2.
 
     Example:
         >>> import tfvae
