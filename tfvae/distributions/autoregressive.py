@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfvae.distributions.flow import Step
+from tfvae.distributions.special import softplus
 from tfvae.networks.masked import Perceptron
 
 _OPEN = 2.0  # the gate of an untrained step: z is changed by a tenth
@@ -25,6 +26,6 @@ class AutoregressiveStep(Step):
     def forward(self, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See `Step`."""
         towards, raw = tf.split(self.network(z), 2, -1)  # [..., *B, D] each
-        log_gate = -tf.math.softplus(-raw - _OPEN)
+        log_gate = -softplus(-raw - _OPEN)
         gate = tf.exp(log_gate)
         return gate * z + (1.0 - gate) * towards, tf.reduce_sum(log_gate, -1)

@@ -27,7 +27,7 @@ def mixed_vae(
         log p(x | z) = sum_c log p_c(x_c | z)
 
     `categories` maps the index of a column to its number of levels, `counts` names columns of counts, the others are
-    numbers; the defaults are the columns of `data.load("digit_records")`. Nothing may be missing. Reference: Eq. (1).
+    numbers; the defaults are the columns of `data.load("digit_records")`. Nothing may be missing. Reference: Sec. 2.
 
     Example:
         >>> import tfvae
