@@ -16,7 +16,6 @@ def count_vae(
     latent_dim: int = 10,
     *,
     units: tuple[int, ...] = (128,),
-    likelihood: heads.Head | None = None,
     warm_up: int = 0,
     seed: int | None = None,
 ) -> VAE:
@@ -33,6 +32,5 @@ def count_vae(
         True
     """
     encoder = Encoder(networks.count_mlp(*units), heads.DiagonalNormal(latent_dim), name="encoder")
-    head = heads.NegativeBinomial(input_shape) if likelihood is None else likelihood
-    decoder = Decoder(networks.mlp(*reversed(units)), head, name="decoder")
+    decoder = Decoder(networks.mlp(*reversed(units)), heads.NegativeBinomial(input_shape), name="decoder")
     return VAE(encoder, decoder, StandardNormal(latent_dim), warmed_elbo(1.0, warm_up), seed=seed, name="count_vae")
