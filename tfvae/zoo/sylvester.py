@@ -23,13 +23,14 @@ def sylvester(
 
         z_k = z_{k-1} + Q R tanh(R' Q^T z_{k-1} + b)
 
-    Dense layers instead of the paper's gated convolutions; `warm_up` training steps of a rising rate.
-    Reference: Eq. (13) and (17).
+    The rank is at most the latent size. Dense layers instead of the paper's gated convolutions; `warm_up` training
+    steps of a rising rate. Reference: Eq. (13) and (17).
 
     Example:
         >>> import tfvae
         >>> tfvae.zoo.sylvester((8, 8, 1), latent_dim=4, rank=2).fits.exact_rate
         False
     """
-    encoder, decoder = pair(input_shape, Sylvester(latent_dim, steps, rank, reflections), units, likelihood)
+    posterior = Sylvester(latent_dim, steps, min(rank, latent_dim), reflections)
+    encoder, decoder = pair(input_shape, posterior, units, likelihood)
     return VAE(encoder, decoder, StandardNormal(latent_dim), warmed_elbo(1.0, warm_up), seed=seed, name="sylvester")
