@@ -24,7 +24,21 @@ def test_every_zoo_file_is_in_the_table():
     assert all(getattr(zoo, name) is case.build for name, case in CASES.items())
 
 
-@pytest.mark.parametrize("room", ["heads", "priors", "objectives", "objectives.penalties", "networks", "evaluation"])
+@pytest.mark.parametrize(
+    "room",
+    [
+        "heads",
+        "priors",
+        "objectives",
+        "objectives.penalties",
+        "networks",
+        "evaluation",
+        "evaluation.anomaly",
+        "evaluation.disentanglement",
+        "evaluation.samples",
+        "presets",
+    ],
+)
 def test_every_public_name_is_tried_by_a_test(room):
     module = importlib.import_module(f"tfvae.{room}")
     tests = "\n".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
@@ -38,7 +52,8 @@ def test_every_public_name_is_tried_by_a_test(room):
 def _public():
     """Every class and function that a room offers in its __all__."""
     rooms = [f"tfvae.{name}" for name in tfvae.__all__ if inspect.ismodule(getattr(tfvae, name))]
-    for name in ("tfvae", *rooms):
+    parts = [f"tfvae.evaluation.{name}" for name in ("anomaly", "disentanglement", "samples")]
+    for name in ("tfvae", *rooms, *parts):
         module = importlib.import_module(name)
         for member in getattr(module, "__all__", ()):
             value = getattr(module, member)

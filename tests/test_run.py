@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 import tfvae
 from tfvae.cli import app
+from tfvae.evaluation.printing import plus_minus
 from tfvae.files import replacing
 
 COMMAND = [sys.executable, "-m", "tfvae", "train", "--units", "24", "--latent-dim", "2", "--samples", "20"]
@@ -77,7 +78,8 @@ def test_the_card_says_what_was_measured(finished):
         assert set(card["parity"][kind]) >= {"serving_default", "elbo", "generate", "log_evidence"}
         assert max(card["parity"][kind].values()) < tolerance
     text = (finished / "card.md").read_text()
-    assert f"{test['log_evidence']['mean']:.2f} ± " in text and "latent.png" in text
+    assert plus_minus(test["log_evidence"]["mean"], test["log_evidence"]["standard_error"]) in text
+    assert "latent.png" in text and "unlabelled: no published number may be compared" in text
 
 
 def test_running_again_says_that_it_is_done(finished):
@@ -92,7 +94,7 @@ def test_evaluate_and_export_work_on_a_run(finished, tmp_path):
     assert done.exit_code == 0, done.output
     card = json.loads((finished / "card.json").read_text())
     evidence = card["test"]["log_evidence"]
-    assert f"{evidence['mean']:.2f} ± {evidence['standard_error']:.2f}" in done.output
+    assert plus_minus(evidence["mean"], evidence["standard_error"]) in done.output
     done = CliRunner().invoke(app, ["export", str(finished / "model.keras"), "--out", str(tmp_path / "ship")])
     assert done.exit_code == 0, done.output
     assert {path.name for path in (tmp_path / "ship").iterdir()} == {"saved_model", "model.tflite"}
@@ -123,7 +125,7 @@ def test_every_model_trains_without_further_options(name, tmp_path):
     assert card["data"]["name"] == case.data and set(card["refused"]["SavedModel"]) == set(case.refused)
     assert set(card["refused"]["TFLite"]) == set(case.refused) | set(case.refused_by_tflite)
     headline = card["test"]["log_evidence" if "elbo" not in case.refused else "distortion"]
-    assert f"{headline['mean']:.2f} ± {headline['standard_error']:.2f}" in done.output
+    assert plus_minus(headline["mean"], headline["standard_error"]) in done.output
     assert {path.name for path in folder.iterdir()} == FILES
     _check_whole(folder)
 

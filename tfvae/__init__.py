@@ -16,10 +16,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tfvae import callbacks, data, evaluation, export, heads, networks, objectives, priors, zoo
+    from tfvae import callbacks, data, evaluation, export, heads, networks, objectives, presets, priors, protocols, zoo
     from tfvae.conditional import Conditional, Decoder, Encoder
     from tfvae.errors import ExportError, IncompatibleParts
     from tfvae.models import VAE, AbstractVAE, Trace
+    from tfvae.presets import from_preset
 
 if Path(sys.argv[0]).stem == "tfvae":
     # On the command line TensorFlow's talk about missing GPUs would bury the results; it reads this when it loads.
@@ -40,10 +41,13 @@ __all__ = [
     "data",
     "evaluation",
     "export",
+    "from_preset",
     "heads",
     "networks",
     "objectives",
+    "presets",
     "priors",
+    "protocols",
     "zoo",
 ]
 
@@ -56,6 +60,7 @@ _HOMES = {
     "ExportError": "errors",
     "IncompatibleParts": "errors",
     "Trace": "models",
+    "from_preset": "presets",
 }
 # What the library imports and what imports Keras: the outermost of them is finished before the library is loaded.
 _BEFORE = {"keras", "tensorflow", "tensorflow_probability", "tf_keras"}

@@ -14,7 +14,7 @@ from tfvae.errors import ExportError
 
 if TYPE_CHECKING:
     from tfvae.models.base import AbstractVAE
-    from tfvae.run import Options
+    from tfvae.presets.recipe import Recipe
 
 # Plain help comes in half the time of boxes.
 app = typer.Typer(help="Variational auto-encoders: train, measure in nats, export.", no_args_is_help=True,
@@ -29,6 +29,7 @@ DataDirOption = Annotated[str | None, typer.Option(help="Folder of prepared data
 
 @app.command("train")
 def train_command(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help="Model of the zoo; `tfvae zoo` lists them.")] = "vae",
     data: Annotated[
         str | None, typer.Option(help="Data set, e.g. mnist; default: what the model is for, without download.")
@@ -45,24 +46,33 @@ def train_command(
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default: runs/MODEL-DATA-SEED.")] = None,
     data_dir: DataDirOption = None,
     overwrite: Annotated[bool, typer.Option(help="Begin anew in a folder that holds a run.")] = False,
+    preset: Annotated[
+        str | None, typer.Option(help="Recipe of a published number; it leaves no other option to choose.")
+    ] = None,
 ) -> None:
     """Train a model, measure it, export it and draw it, into one folder. Run again, it goes on where it stopped."""
     import keras
 
+    from tfvae import presets
     from tfvae.data import DatasetNotAvailable
     from tfvae.run import Options, train
 
     try:
-        options = Options.choose(
-            model, data, binarization, latent_dim, _widths(units), epochs, batch_size, warm_up,
-            learning_rate, samples, seed,
-        )  # fmt: skip
+        if preset is not None:
+            _nothing_else(context)
+            recipe: Recipe = presets.find(preset)
+            folder = out or Path("runs", preset)
+        else:
+            recipe = options = Options.choose(
+                model, data, binarization, latent_dim, _widths(units), epochs, batch_size, warm_up,
+                learning_rate, samples, seed,
+            )  # fmt: skip
+            folder = out or Path("runs", f"{model}-{options.data}-{seed}")
     except ValueError as error:
         _usage(error)
-    folder = out or Path("runs", f"{options.model}-{options.data}-{seed}")
-    keras.utils.set_random_seed(options.seed)
+    keras.utils.set_random_seed(recipe.seed)
     try:
-        result = train(options, folder, data_dir=data_dir, overwrite=overwrite, verbose=_verbosity())
+        result = train(recipe, folder, data_dir=data_dir, overwrite=overwrite, verbose=_verbosity())
     except KeyboardInterrupt:
         _interrupted(folder)
     except (ValueError, OSError, DatasetNotAvailable, ExportError) as error:
@@ -75,22 +85,34 @@ def train_command(
 def evaluate_command(
     path: ModelArgument,
     data: DataOption = None,
-    samples: Annotated[int, typer.Option(min=1, help="Importance samples for each example.")] = 500,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Importance samples for each example; default: the run's.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the importance samples.")] = 0,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Measure ELBO, rate, distortion and log evidence of a saved model on the test examples, with errors."""
+    """Measure a saved model on the test examples, with errors; of a run, diagnose it, update its card, write a report.
+
+    On other data than the run's, or of a .keras file, the numbers are printed and nothing is written.
+    """
     from tfvae.data import DatasetNotAvailable
-    from tfvae.run.measurement import measure
+    from tfvae.run import evaluating, measurement
 
     try:
-        model, options = _load(path, data)
-        splits = options.load_data(data_dir)
+        model, recipe = _load(path, data)
+        splits = recipe.load_data(data_dir)
         typer.echo(f"data: {splits}")
-        measured = measure(model, splits.array("test"), samples, seed)
+        if data is None and (path / "card.json").exists():
+            measured = evaluating.evaluate(path, model, recipe, splits, samples, seed, say=typer.echo)
+        else:
+            measured = measurement.measure(model, splits.array("test"), samples or recipe.samples, seed)
     except (ValueError, OSError, DatasetNotAvailable) as error:
         _fail(error)
-    typer.echo(measured.table())
+    typer.echo(measurement.table(measured.rows()))
+    for warning in measured.warnings:
+        typer.echo(f"Warning: {warning}")
+    if data is None and (path / "report.html").exists():
+        typer.echo(f"wrote {path}/report.html, card.md, card.json")
 
 
 @app.command("export")
@@ -121,6 +143,18 @@ def zoo_command() -> None:
         typer.echo(f"{name:16} {citation.year}  {citation.authors}, {citation.title}  {citation.url}")
 
 
+def _nothing_else(context: typer.Context) -> None:
+    """Refuse options that a preset decides."""
+    free = {"preset", "out", "data_dir", "overwrite"}
+    sources = {name: context.get_parameter_source(name) for name in context.params if name not in free}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        raise ValueError(
+            f"Expected no {', '.join(given)} beside --preset, which decides them; leave out --preset to choose. "
+            f"Received: {', '.join(f'{name}={context.params[name]!r}' for name in given)}"
+        )
+
+
 def _widths(units: str | None) -> tuple[int, ...] | None:
     try:
         return None if units is None else tuple(int(width) for width in units.split(","))
@@ -128,23 +162,25 @@ def _widths(units: str | None) -> tuple[int, ...] | None:
         raise ValueError(f"Expected units as whole numbers with commas, e.g. 512,256. Received: {units=}") from None
 
 
-def _load(path: Path, data: str | None) -> "tuple[AbstractVAE, Options]":
-    """Return a model and the options of its run, on other data if asked for."""
-    from tfvae.run import Options
+def _load(path: Path, data: str | None) -> "tuple[AbstractVAE, Recipe]":
+    """Return a model and the recipe of its run; on other data, that of a command line."""
+    from tfvae.run import Options, manifest
 
-    manifest = (path if path.is_dir() else path.parent) / "run.json"
-    if manifest.exists():
-        options = Options.read(manifest)
-        options = options if data is None else replace(options, data=data)
-    elif data is not None:
-        options = Options.choose(data=data)
+    described = (path if path.is_dir() else path.parent) / "run.json"
+    if data is not None:
+        recipe: Recipe = Options.choose(data=data)
+        ours = manifest.read(described) if described.exists() else None
+        if isinstance(ours, Options):
+            recipe = replace(ours, data=data)
+    elif described.exists():
+        recipe = manifest.read(described)
     else:
         raise ValueError(f"Expected --data, because there is no run.json beside the model. Received: {path}")
-    return _load_model(path), options
+    return _load_model(path), recipe
 
 
 def _load_model(path: Path) -> "AbstractVAE":
-    from tfvae.run.training import load_model
+    from tfvae.models.loading import load_model
 
     file = path / "model.keras" if path.is_dir() else path
     if not file.is_file():

@@ -136,7 +136,8 @@ def from_arrays(
       validation: likewise; when missing, a tenth of train (at least one example) is held out, by a permutation that
         is always the same and does not depend on `seed`.
       test: likewise.
-      labels: arrays `[n]` keyed by the names of the splits passed; held out examples take theirs from train's.
+      labels: arrays `[n]`, or `[n, F]` of F factors, keyed by the names of the splits passed; held out examples take
+        theirs from train's.
       name: of the data set.
       batch_size: examples in a batch.
       binarization: what becomes of grey values; a drawing one needs values in [0, 1] after scaling.

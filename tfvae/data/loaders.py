@@ -5,7 +5,8 @@ import os
 
 from tfvae.data import _checks
 from tfvae.data.binarization import Binarization, require
-from tfvae.data.sources import SOURCES, Source
+from tfvae.data.source import Source
+from tfvae.data.sources import SOURCES
 from tfvae.data.splits import Splits
 
 
@@ -45,15 +46,20 @@ def load(
     | digits | 1257, 270, 270, stratified, part of scikit-learn | (8, 8, 1) | dynamic |
     | digit_counts | the same, as whole numbers from 0 to 16 | (8, 8, 1) | none |
     | digit_records | the same, as [standardised mean, label, 64 counts] | (66,) | none |
+    | shapes | 4916, 614, 614, drawn, with five known factors | (32, 32, 1) | dynamic |
     | mnist, fashion_mnist | 50000, 10000 (the last of train), 10000 | (28, 28, 1) | dynamic |
     | binarized_mnist | 50000, 10000, 10000, the last two permuted | (28, 28, 1) | none: it is binary |
     | omniglot | 17935, 1345 (drawn from train), 13180 | (28, 28, 1) | dynamic |
     | cmaterdb | 4500, 500 (drawn from train), 1000, Bangla digits | (32, 32, 3) | none |
     | cifar10 | 45000, 5000 (the last of train), 10000 | (32, 32, 3) | none |
     | celeb_a | 162770, 19867, 19962, central 148 x 148 resized | (64, 64, 3) | none |
+    | frey_faces | 1565, 200, 200, permuted, from a file of the user's | (28, 20, 1) | none |
 
     digit_records is a table of a number, a category and counts, for the likelihood
     `heads.Product(heads.Normal(1), heads.Categorical(1, 10), heads.Poisson(64))`.
+
+    shapes holds every combination of shape, scale, orientation, x and y once. Its labels are those factors, [n, 5] in
+    the order of `data.shapes.FACTORS`, for `evaluation.disentanglement`.
 
     Which examples are held out is fixed and depends on no seed. "The last of train" are those of the prepared files,
     which `tensorflow_datasets` shuffles: the sizes are those of Larochelle's MNIST split, the members are not.
@@ -79,7 +85,21 @@ def load(
       Splits('digits', shape (8, 8, 1), train 1257, validation 270, test 270, \
 binarization static: every split drawn once, seed 1)
     """
-    source = _source(name)
+    return load_from(
+        name, _source(name), batch_size=batch_size, binarization=binarization, seed=seed, data_dir=data_dir
+    )
+
+
+def load_from(
+    name: str,
+    source: Source,
+    *,
+    batch_size: int,
+    binarization: Binarization | None,
+    seed: int,
+    data_dir: str | os.PathLike[str] | None,
+) -> Splits:
+    """Return the data set of one row of the table, or of a row like it, as `load` does."""
     _checks.seed(seed)
     _checks.positive(batch_size, "batch_size")
     chosen = source.binarization if binarization is None else require(binarization)

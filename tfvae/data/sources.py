@@ -1,34 +1,17 @@
 """The table of data sets: where each comes from, how it is split, and what is done to its images."""
 
-import abc
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from tfvae.data.binarization import Binarization, DynamicBinarization, NoBinarization
+from tfvae.data.archives import FREY_FACES
+from tfvae.data.binarization import DynamicBinarization, NoBinarization
 from tfvae.data.prepared import DatasetNotAvailable, prepared_builder, read
+from tfvae.data.shapes import Shapes
+from tfvae.data.source import Labels, Source
 from tfvae.data.stored import Stored, fixed_permutation
-
-Labels = Mapping[str, np.ndarray | None]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Source(abc.ABC):
-    """One row of the table.
-
-    Attributes:
-      binarization: the default one.
-      is_binary: whether the values are zeros and ones already.
-    """
-
-    binarization: Binarization
-    is_binary: bool = False
-
-    @abc.abstractmethod
-    def read(self, name: str, data_dir: str | None) -> tuple[dict[str, Stored], Labels]:
-        """Return the examples and the labels of the three splits."""
 
 
 def _images(images: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -139,6 +122,7 @@ SOURCES: dict[str, Source] = {
     "digits": Digits(binarization=DynamicBinarization()),
     "digit_counts": Digits(binarization=NoBinarization(), divisor=1.0),
     "digit_records": Digits(binarization=NoBinarization(), divisor=1.0, examples=digit_records),
+    "shapes": Shapes(binarization=DynamicBinarization()),
     # The sizes of Larochelle's split; its members cannot be told, because the prepared files are shuffled.
     "mnist": Prepared(tfds_name="mnist", binarization=DynamicBinarization(), held_out=10000),
     "fashion_mnist": Prepared(tfds_name="fashion_mnist", binarization=DynamicBinarization(), held_out=10000),
@@ -167,4 +151,5 @@ SOURCES: dict[str, Source] = {
     "celeb_a": Prepared(
         tfds_name="celeb_a", binarization=NoBinarization(), label=None, validation="validation", image=celeb_a_image
     ),
+    "frey_faces": FREY_FACES,
 }

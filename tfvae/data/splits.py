@@ -29,7 +29,7 @@ class Splits:
       binarization: what becomes of grey values.
       seed: of the order of the training examples.
       batch_size: examples in a batch; the last batch of an epoch holds the rest.
-      labels: for each split an array `[n]` in the order of `array(split)`, or None.
+      labels: for each split an array `[n]`, or `[n, F]` of F factors, in the order of `array(split)`, or None.
 
     Raises:
       ValueError: for a bad seed or batch size, or values outside [0, 1] under a binarization that draws.

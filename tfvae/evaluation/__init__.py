@@ -1,7 +1,63 @@
 """Evaluation: numbers in nats, each with its error."""
 
+from tfvae.evaluation import anomaly, disentanglement, samples
+from tfvae.evaluation.annealing import AnnealedEvidence, annealed_importance
+from tfvae.evaluation.bidirectional import BidirectionalEvidence, bidirectional
 from tfvae.evaluation.bound import Bound, elbo
+from tfvae.evaluation.chains import sigmoid_ladder
+from tfvae.evaluation.curve import EvidenceCurve, evidence_curve
+from tfvae.evaluation.disentanglement import Disentanglement
+from tfvae.evaluation.disentanglement import measure as measure_disentanglement
 from tfvae.evaluation.distortion import Distortion, distortion
 from tfvae.evaluation.evidence import LogEvidence, log_evidence
+from tfvae.evaluation.latent import (
+    ActiveUnits,
+    AggregatePosterior,
+    ClassifierTest,
+    LatentDiagnosis,
+    MMDTest,
+    RateDecomposition,
+    RatePerDimension,
+    active_units,
+    aggregate_posterior,
+    c2st,
+    decompose_rate,
+    diagnose,
+    mmd_test,
+    rate_per_dimension,
+)
 
-__all__ = ["Bound", "Distortion", "LogEvidence", "distortion", "elbo", "log_evidence"]
+__all__ = [
+    "ActiveUnits",
+    "AggregatePosterior",
+    "AnnealedEvidence",
+    "BidirectionalEvidence",
+    "Bound",
+    "ClassifierTest",
+    "Disentanglement",
+    "Distortion",
+    "EvidenceCurve",
+    "LatentDiagnosis",
+    "LogEvidence",
+    "MMDTest",
+    "RateDecomposition",
+    "RatePerDimension",
+    "active_units",
+    "aggregate_posterior",
+    "annealed_importance",
+    "anomaly",
+    "bidirectional",
+    "c2st",
+    "decompose_rate",
+    "diagnose",
+    "disentanglement",
+    "distortion",
+    "elbo",
+    "evidence_curve",
+    "log_evidence",
+    "measure_disentanglement",
+    "mmd_test",
+    "rate_per_dimension",
+    "samples",
+    "sigmoid_ladder",
+]

@@ -7,8 +7,11 @@ import tensorflow as tf
 
 from tfvae.errors import positive_int
 from tfvae.evaluation.batches import compiled, per_example, standard_error
+from tfvae.evaluation.printing import about_examples, plain, plus_minus
 from tfvae.models.base import AbstractVAE
 from tfvae.random import Seed, as_seed
+
+_COLLAPSED = 0.01  # nats of a rate that says nothing
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,36 @@ class Bound:
     examples: int
     """Number of examples."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with the model, and what to try."""
+        found = list(about_examples(self.examples))
+        if self.rate < _COLLAPSED:
+            found.append(
+                f"The rate is {self.rate:.2g} nats: z tells nothing of x, the posterior has collapsed to the prior. "
+                "Raise beta from 0 during training, give free bits, or weaken the decoder."
+            )
+        return tuple(found)
+
+    def rows(self) -> dict[str, str]:
+        """Return what a table shows."""
+        errors = self.standard_errors
+        return {
+            title: plus_minus(getattr(self, key), errors[key])
+            for title, key in (("ELBO", "elbo"), ("rate", "rate"), ("distortion", "distortion"))
+        }
+
+    def as_json(self) -> dict:
+        """Return the numbers with their errors, in nats per example."""
+        terms = {
+            key: {"mean": plain(getattr(self, key)), "standard_error": plain(error)}
+            for key, error in self.standard_errors.items()
+        }
+        return {"unit": "nats per example", **terms, "examples": self.examples}
+
     def __str__(self) -> str:
-        errors = self.standard_errors.items()
-        terms = ", ".join(f"{key} {getattr(self, key):.2f} ± {error:.2f}" for key, error in errors)
-        return f"{terms} (data), n = {self.examples}"
+        terms = (f"{key} {plus_minus(getattr(self, key), error)}" for key, error in self.standard_errors.items())
+        return f"{', '.join(terms)} (data), n = {self.examples}"
 
 
 def elbo(

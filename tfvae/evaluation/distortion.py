@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfvae.errors import positive_int
 from tfvae.evaluation.batches import compiled, per_example, standard_error
+from tfvae.evaluation.printing import about_examples, plain, plus_minus
 from tfvae.models.base import AbstractVAE
 from tfvae.random import Seed, as_seed
 
@@ -24,8 +25,22 @@ class Distortion:
     examples: int
     """Number of examples."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with the number, and what to try."""
+        return about_examples(self.examples)
+
+    def rows(self) -> dict[str, str]:
+        """Return what a table shows."""
+        return {"distortion": plus_minus(self.mean, self.standard_error)}
+
+    def as_json(self) -> dict:
+        """Return the number with its error, in nats per example."""
+        numbers = {"mean": plain(self.mean), "standard_error": plain(self.standard_error)}
+        return {"unit": "nats per example", **numbers, "examples": self.examples}
+
     def __str__(self) -> str:
-        return f"distortion {self.mean:.2f} ± {self.standard_error:.2f} (data), n = {self.examples}"
+        return f"distortion {plus_minus(self.mean, self.standard_error)} (data), n = {self.examples}"
 
 
 def distortion(

@@ -9,10 +9,14 @@ import tensorflow as tf
 from tfvae.errors import positive_int
 from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.evaluation.pareto import pareto_k, tail_length
+from tfvae.evaluation.printing import about_examples, error_of, plain, plus_minus
 from tfvae.models.base import AbstractVAE
 from tfvae.random import Seed, as_seed
 
 _CHUNK = 50  # samples of an example decoded at a time; with the examples of a batch, it bounds the memory
+_TRUSTED = 0.7  # Pareto k up to which an estimate is reliable
+_SHARE = 0.1  # of the examples that may lie above it
+_EXACT = 1e-3  # Monte Carlo error in nats below which a tail of weights, all nearly equal, is no matter
 _BLOCK = 20  # chunks whose weights are gathered before their largest are sorted out, which costs more than a decode
 
 
@@ -57,9 +61,66 @@ class LogEvidence:
             )
         return -self.mean / (self.dimensions * math.log(2.0))
 
+    @property
+    def bias(self) -> float:
+        """How far the mean lies below the evidence, in nats, as far as the weights that were drawn can tell.
+
+            log p(x) - E[log 1/K sum_k w_k] ~ Var[w] / (2 K E[w]^2)
+
+        Reference: J. Domke and D. Sheldon, "Importance Weighting and Variational Inference", 2018,
+        https://arxiv.org/abs/1808.09034.
+        """
+        return float(np.mean(_variance(self.effective_sample_size, self.samples)) / 2)
+
+    @property
+    def distrusted(self) -> float:
+        """Share of the examples whose weights have a Pareto k above 0.7, or one that is unknown."""
+        return 1.0 - float(np.mean(self.pareto_k <= _TRUSTED))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with the estimate, and what to try."""
+        found = list(about_examples(self.examples))
+        if self.samples == 1:
+            return (*found, "One sample gives the ELBO, and no Monte Carlo error: draw more.")
+        if self.distrusted > _SHARE and not self.monte_carlo_error < _EXACT:
+            found.append(
+                f"{self.distrusted:.0%} of the examples have a Pareto k above 0.7, or an unknown one: the estimate is "
+                "too low, by more than its Monte Carlo error says. Draw more samples, or compare with "
+                "evaluation.annealed_importance."
+            )
+        if max(self.monte_carlo_error, self.bias) > self.standard_error:
+            found.append(
+                f"{self.samples} samples leave a Monte Carlo error of {error_of(self.monte_carlo_error)} and a bias of "
+                f"about -{error_of(self.bias)} nats, more than the data's {error_of(self.standard_error)}: draw more."
+            )
+        return tuple(found)
+
+    def rows(self) -> dict[str, str]:
+        """Return what a table shows."""
+        rows = {"log evidence": str(self)}
+        if self.dimensions:
+            error = self.standard_error / (self.dimensions * math.log(2.0))
+            rows["bits per dimension"] = plus_minus(self.bits_per_dim, error)
+        return rows
+
+    def as_json(self) -> dict:
+        """Return the numbers with their errors, in nats per example."""
+        return {
+            "unit": "nats per example",
+            "mean": plain(self.mean),
+            "standard_error": plain(self.standard_error),
+            "monte_carlo_error": plain(self.monte_carlo_error),
+            "samples": self.samples,
+            "examples": self.examples,
+            "bits_per_dim": plain(self.bits_per_dim) if self.dimensions else None,
+            "median_effective_sample_size": plain(np.median(self.effective_sample_size)),
+            "share_with_pareto_k_at_most_0.7": float(np.mean(self.pareto_k <= _TRUSTED)),
+        }
+
     def __str__(self) -> str:
         return (
-            f"{self.mean:.2f} ± {self.standard_error:.2f} (data) ± {self.monte_carlo_error:.3f} (Monte Carlo), "
+            f"{plus_minus(self.mean, self.standard_error)} (data) ± {error_of(self.monte_carlo_error)} (Monte Carlo), "
             f"K = {self.samples}, n = {self.examples}"
         )
 
@@ -118,7 +179,7 @@ def log_evidence(
     return LogEvidence(
         mean=float(estimate.mean()),
         standard_error=standard_error(estimate),
-        monte_carlo_error=_monte_carlo_error(effective, samples),
+        monte_carlo_error=monte_carlo_error(effective, samples),
         effective_sample_size=effective,
         pareto_k=pareto_k(top),
         per_example=estimate,
@@ -128,12 +189,23 @@ def log_evidence(
     )
 
 
-def _monte_carlo_error(effective: np.ndarray, samples: int) -> float:
+def monte_carlo_error(effective: np.ndarray, samples: int) -> float:
+    """Return the error of the mean of log mean w over draws, from the effective sample sizes, unknown for one sample.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfvae.evaluation.evidence import monte_carlo_error
+        >>> monte_carlo_error(np.array([5.0, 5.0, 5.0, 5.0]), samples=10)  # sqrt(4 / 9) / 4
+        0.16666666666666666
+    """
+    return float(np.sqrt(_variance(effective, samples).sum()) / len(effective))
+
+
+def _variance(effective: np.ndarray, samples: int) -> np.ndarray:
     """Delta method: Var[log mean w] ~ Var[w] / (K mean(w)^2) = (K / ESS - 1) / (K - 1), unknown for one sample."""
     if samples == 1:
-        return float("nan")
-    variance = np.maximum(samples / effective - 1, 0) / (samples - 1)
-    return float(np.sqrt(variance.sum()) / len(effective))
+        return np.full(len(effective), np.nan)
+    return np.maximum(samples / effective - 1, 0) / (samples - 1)
 
 
 def _moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int) -> tuple[tf.Tensor, ...]:

@@ -81,7 +81,8 @@ BINARY = Support(
     "the values 0 and 1 only, which is what a Bernoulli likelihood scores",
     lambda x: tf.reduce_any([tf.equal(tf.cast(x, tf.float32), bit) for bit in (0, 1)], 0),  # the cast is for bool
     "Binarise grey images, e.g. tfvae.data.load(name, binarization=tfvae.data.DynamicBinarization()) or "
-    "tfvae.data.from_arrays(..., binarization=...), or use a likelihood for grey values such as heads.Normal.",
+    "tfvae.data.from_arrays(..., binarization=...), or use a likelihood for grey values: heads.ContinuousBernoulli or "
+    "heads.Normal.",
     discrete=True,
 )
 UNIT_INTERVAL = Support(

@@ -4,13 +4,13 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from tfvae import zoo
 from tfvae.data import Splits
 from tfvae.files import write_json, write_text
 from tfvae.models import summary
 from tfvae.models.base import AbstractVAE
-from tfvae.run.measurement import Evidence, Reconstruction
-from tfvae.run.options import Options
+from tfvae.presets.recipe import Recipe
+from tfvae.run.clock import training_seconds
+from tfvae.run.measurement import Evidence, Reconstruction, table
 
 _PACKAGES = ("tfvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
 
@@ -18,7 +18,7 @@ _PACKAGES = ("tfvae", "tensorflow", "keras", "tensorflow-probability", "numpy")
 def write(
     folder: Path,
     model: AbstractVAE,
-    options: Options,
+    recipe: Recipe,
     splits: Splits,
     measured: Evidence | Reconstruction,
     parity: dict[str, dict[str, float]],
@@ -29,15 +29,15 @@ def write(
     Args:
         folder: of the run.
         model: trained.
-        options: of the run.
+        recipe: of the run.
         splits: the data.
         measured: on the test examples.
         parity: format to signature to the largest difference from the Keras model.
         refused: format to signatures that it does not hold, with the reasons.
     """
     card = {
-        "model": options.model,
-        "citation": str(getattr(zoo, options.model).citation),
+        "title": recipe.title,
+        "citation": recipe.citation,
         "composition": summary.composition(model).splitlines(),
         "data": {
             "name": splits.name,
@@ -46,27 +46,45 @@ def write(
             "binarization": splits.binarization.describe(),
             "sha256": splits.fingerprint,
         },
-        "protocol": {
-            "selection": f"weights after the last of {options.epochs} epochs",
-            "optimizer": f"Adam, learning rate {options.learning_rate:g} with cosine decay to 0",
-            "warm_up": f"weight of the rate from 0 over {options.warm_up} epochs" if options.warm_up else "none",
-            "batch_size": options.batch_size,
+        "protocol": str(recipe.protocol),
+        "published": [str(number) for number in recipe.published],
+        "training": {
+            "selection": recipe.selection.describe(recipe.epochs),
+            **recipe.describe(),
             "steps": int(model.optimizer.iterations),
-            "evaluated_on": f"all {splits.sizes['test']} test examples",
-            "evidence": f"importance sampling from q(z | x), {options.samples} samples an example, seed 0",
+            "minutes": round(training_seconds(folder / "logs") / 60, 1),
         },
-        "seed": options.seed,
-        "options": options.as_json(),
+        "seed": recipe.seed,
+        "evaluation": {
+            "examples": f"all {splits.sizes['test']} test examples",
+            "evidence": f"importance sampling from q(z | x), {recipe.samples} samples an example, seed 0",
+        },
+        "recipe": recipe.as_json(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        "test": measured.as_json(),
+        **results(measured),
         "bytes": {name: _size(folder / name) for name in ("model.keras", "saved_model", "model.tflite")},
         "parity": parity,
         "refused": refused,
         "pictures": sorted(path.stem for path in (folder / "pictures").glob("[!.]*.png")),
     }
-    write_text(folder / "card.md", _markdown(card, measured))
-    write_json(folder / "card.json", card)
+    save(folder, card)
     return card
+
+
+def results(measured: Evidence | Reconstruction) -> dict:
+    """Return what a card says of a measurement: `test`, the table, and what to think of it."""
+    return {
+        "test": measured.as_json(),
+        "table": measured.rows(),
+        "remarks": measured.remarks(),
+        "warnings": list(measured.warnings),
+    }
+
+
+def save(folder: Path, card: dict) -> None:
+    """Write card.md, then card.json, whose presence says that the run is whole."""
+    write_text(folder / "card.md", markdown(card))
+    write_json(folder / "card.json", card)
 
 
 def _size(path: Path) -> int:
@@ -74,18 +92,25 @@ def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _markdown(card: dict, measured: Evidence | Reconstruction) -> str:
-    data, protocol = card["data"], card["protocol"]
+def markdown(card: dict) -> str:
+    """Return a card as a text for people."""
+    data = card["data"]
     lines = [
-        f"# {card['model']} on {data['name']}",
+        f"# {card['title']}",
         card["citation"],
         "```\n" + "\n".join(card["composition"]) + "\n```",
         "## Measured",
-        measured.table(),
-        measured.remarks(),
-        "## Data and protocol",
-        _bullets({**{key: data[key] for key in ("name", "shape", "sizes", "binarization", "sha256")}, **protocol,
-                  "seed": card["seed"]}),
+        table(card["table"]),
+        card["remarks"],
+        *[f"**Warning.** {text}" for text in card["warnings"]],
+        *_diagnosis(card.get("diagnosis", {})),
+        "## Protocol",
+        card["protocol"],
+        *[f"Published: {number}." for number in card["published"]],
+        "## Data",
+        _bullets({key: data[key] for key in ("name", "shape", "sizes", "binarization", "sha256")}),
+        "## Training and evaluation",
+        _bullets({**card["training"], "seed": card["seed"], **card["evaluation"]}),
         "## Files",
         "| file | bytes |\n|---|---|\n" + "\n".join(f"| {name} | {size:,} |" for name, size in card["bytes"].items()),
         "Largest difference from the Keras model, relative to the value's size:",
@@ -97,6 +122,14 @@ def _markdown(card: dict, measured: Evidence | Reconstruction) -> str:
         _bullets(card["versions"]),
     ]  # fmt: skip
     return "\n\n".join(lines) + "\n"
+
+
+def _diagnosis(parts: dict[str, dict]) -> list[str]:
+    """Return the sections that `tfvae evaluate` adds."""
+    lines = []
+    for title, part in parts.items():
+        lines += [f"## {title}", _bullets(part["table"]), *[f"**Warning.** {text}" for text in part["warnings"]]]
+    return lines
 
 
 def _bullets(values: dict) -> str:

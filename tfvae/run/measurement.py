@@ -6,6 +6,7 @@ import numpy as np
 
 from tfvae import evaluation
 from tfvae.evaluation import Bound, Distortion, LogEvidence
+from tfvae.evaluation.printing import plus_minus
 from tfvae.models.base import AbstractVAE
 
 
@@ -30,40 +31,22 @@ class Evidence:
     bound: Bound
     evidence: LogEvidence
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong, and what to try."""
+        return self.bound.warnings + self.evidence.warnings
+
     def as_json(self) -> dict:
         """Return the numbers with their errors, in nats per example."""
-        bound, evidence = self.bound, self.evidence
-        terms = {
-            key: {"mean": getattr(bound, key), "standard_error": error} for key, error in bound.standard_errors.items()
-        }
-        return {
-            "unit": "nats per example",
-            **terms,
-            "log_evidence": {
-                "mean": evidence.mean,
-                "standard_error": evidence.standard_error,
-                "monte_carlo_error": evidence.monte_carlo_error if evidence.samples > 1 else None,
-                "samples": evidence.samples,
-                "examples": evidence.examples,
-                "bits_per_dim": evidence.bits_per_dim if evidence.dimensions else None,
-                "median_effective_sample_size": float(np.median(evidence.effective_sample_size)),
-                "share_with_pareto_k_at_most_0.7": float(np.mean(evidence.pareto_k <= 0.7)),  # an unknown k is none
-            },
-        }
+        return {**self.bound.as_json(), "log_evidence": self.evidence.as_json()}
 
-    def table(self) -> str:
-        """Return a Markdown table, which reads well on a terminal too."""
-        errors = self.bound.standard_errors
-        terms = (("ELBO", "elbo"), ("rate", "rate"), ("distortion", "distortion"))
-        rows = [f"| {title} | {getattr(self.bound, key):.2f} ± {errors[key]:.2f} |" for title, key in terms]
-        rows.append(f"| log evidence | {self.evidence} |")
-        if self.evidence.dimensions:
-            rows.append(f"| bits per dimension | {self.evidence.bits_per_dim:.3f} |")
-        return "\n".join([_HEAD, *rows])
+    def rows(self) -> dict[str, str]:
+        """Return what a table shows."""
+        return {**self.bound.rows(), **self.evidence.rows()}
 
     def remarks(self) -> str:
         """Say how far to trust the estimate."""
-        found = self.as_json()["log_evidence"]
+        found = self.evidence.as_json()
         return (
             f"The median effective sample size is {found['median_effective_sample_size']:.1f} of {found['samples']}; "
             f"{found['share_with_pareto_k_at_most_0.7']:.0%} of the examples have a Pareto k of at most 0.7. An "
@@ -77,35 +60,35 @@ class Reconstruction:
 
     distortion: Distortion
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong, and what to try."""
+        return self.distortion.warnings
+
     def as_json(self) -> dict:
         """Return the number with its error, in nats per example."""
-        found = self.distortion
-        return {
-            "unit": "nats per example",
-            "distortion": {"mean": found.mean, "standard_error": found.standard_error, "examples": found.examples},
-        }
+        found = self.distortion.as_json()
+        return {"unit": found.pop("unit"), "distortion": found}
 
-    def table(self) -> str:
-        """Return a Markdown table, which reads well on a terminal too."""
-        return f"{_HEAD}\n| distortion | {self.distortion.mean:.2f} ± {self.distortion.standard_error:.2f} |"
+    def rows(self) -> dict[str, str]:
+        """Return what a table shows."""
+        return self.distortion.rows()
 
     def remarks(self) -> str:
         """Say what is missing, and why."""
         return "The posterior is a point mass: rate, ELBO and evidence are not defined."
 
 
-_HEAD = "| test, nats per example | ± standard error |\n|---|---|"
+def table(rows: dict[str, str]) -> str:
+    """Return a Markdown table, which reads well on a terminal too."""
+    head = "| test, nats per example | ± standard error |\n|---|---|\n"
+    return head + "\n".join(f"| {title} | {text} |" for title, text in rows.items())
 
 
 def headline(test: dict) -> str:
     """Return the result of a card in one line."""
-    if "log_evidence" not in test:
-        found = test["distortion"]
-        return (
-            f"test distortion: {found['mean']:.2f} ± {found['standard_error']:.2f} nats ({found['examples']} examples)"
-        )
-    found = test["log_evidence"]
-    return (
-        f"test log evidence: {found['mean']:.2f} ± {found['standard_error']:.2f} nats "
-        f"({found['samples']} importance samples, {found['examples']} examples)"
-    )
+    kind, name = ("log_evidence", "log evidence") if "log_evidence" in test else ("distortion", "distortion")
+    found = test[kind]
+    drawn = f"{found['samples']} importance samples, " if "samples" in found else ""
+    value = plus_minus(found["mean"], found["standard_error"])
+    return f"test {name}: {value} nats ({drawn}{found['examples']} examples)"

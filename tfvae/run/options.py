@@ -3,14 +3,18 @@
 import difflib
 import inspect
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+
+import keras
 
 from tfvae import data, heads, zoo
 from tfvae.data import DynamicBinarization, NoBinarization, Splits, StaticBinarization
 from tfvae.errors import number_in, positive_int, whole_number_in
 from tfvae.models.base import AbstractVAE
+from tfvae.presets.recipe import Recipe
+from tfvae.presets.selection import LastEpoch, Selection
+from tfvae.protocols import UNLABELLED, Protocol, Published
 
 BINARIZATIONS = {"none": NoBinarization, "static": StaticBinarization, "dynamic": DynamicBinarization}
 
@@ -29,6 +33,7 @@ class Defaults:
 DEFAULTS = {
     "digits": Defaults(latent_dim=8, units=(256,), epochs=100, batch_size=64),
     "mnist": Defaults(latent_dim=50, units=(400, 200), epochs=80, warm_up=10),
+    "shapes": Defaults(latent_dim=10, units=(400, 200), epochs=60),
     "binarized_mnist": Defaults(latent_dim=50, epochs=30),
 }
 for _small in ("digit_counts", "digit_records"):
@@ -36,8 +41,8 @@ for _small in ("digit_counts", "digit_records"):
 
 
 @dataclass(frozen=True)
-class Options:
-    """The options of one run; `choose` fills in what suits the data."""
+class Options(Recipe):
+    """The options of one run on the command line; `choose` fills in what suits the data."""
 
     model: str
     data: str
@@ -50,6 +55,9 @@ class Options:
     learning_rate: float
     samples: int
     seed: int
+    protocol: Protocol = field(default=UNLABELLED, init=False)
+    published: tuple[Published, ...] = field(default=(), init=False)
+    selection: Selection = field(default_factory=LastEpoch, init=False)
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -111,28 +119,26 @@ class Options:
         )
 
     @classmethod
-    def read(cls, path: Path) -> "Options":
-        """Read the options of a run from its run.json.
+    def from_json(cls, values: dict) -> "Options":
+        """Return the options that `as_json` gave.
 
         Raises:
-            ValueError: if the file does not hold the options of a run.
+            TypeError: if an option is missing or unknown.
+            ValueError: if one is out of range.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))["options"]
-            return cls(**{**values, "units": tuple(values["units"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            cause = f"no {error}" if isinstance(error, KeyError) else error
-            raise ValueError(
-                f"Expected the options of a run in {path}. Restore the file, or train anew with --overwrite. "
-                f"Received: {cause}"
-            ) from error
+        return cls(**{**values["options"], "units": tuple(values["options"]["units"])})
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """Model and data."""
+        return f"{self.model} on {self.data}"
+
+    @property
+    def citation(self) -> str:  # type: ignore[override]
+        """Of the model."""
+        return str(getattr(zoo, self.model).citation)
 
     def load_data(self, data_dir: str | None = None) -> Splits:
-        """Load the data set.
-
-        Raises:
-            DatasetNotAvailable: if the set is not there and cannot be downloaded.
-        """
         chosen = BINARIZATIONS[self.binarization]() if self.binarization else None
         return data.load(self.data, batch_size=self.batch_size, binarization=chosen, seed=self.seed, data_dir=data_dir)
 
@@ -155,9 +161,21 @@ class Options:
         chosen = {name: value for name, value in offered.items() if name in takes}
         return getattr(zoo, self.model)(splits.shape, self.latent_dim, **chosen)
 
+    def optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+        """Return Adam, whose rate decays to 0 by a cosine."""
+        rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, self.epochs * steps_per_epoch)
+        return keras.optimizers.Adam(rate)
+
     def as_json(self) -> dict:
-        """Return the options as JSON holds them."""
-        return json.loads(json.dumps(asdict(self)))
+        chosen = {option.name: getattr(self, option.name) for option in fields(self) if option.init}
+        return {"options": json.loads(json.dumps(chosen))}
+
+    def describe(self) -> Mapping[str, object]:
+        return {
+            "optimizer": f"Adam, learning rate {self.learning_rate:g} with cosine decay to 0",
+            "warm_up": f"weight of the rate from 0 over {self.warm_up} epochs" if self.warm_up else "none",
+            "batch_size": self.batch_size,
+        }
 
 
 def _parameters(model: str) -> Iterable[str]:

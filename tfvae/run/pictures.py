@@ -85,9 +85,10 @@ def scatter(model: AbstractVAE, x: np.ndarray, labels: np.ndarray | None) -> Fig
         ]
     figure = Figure(figsize=(6, 5), layout="constrained")
     axis = figure.add_subplot()
-    colours = None if labels is None else labels[: len(x)]
+    # Of several factors, the first one is the colour.
+    colours = None if labels is None else labels[: len(x)] if labels.ndim == 1 else labels[: len(x), 0]
     marks = axis.scatter(
-        points[:, 0], points[:, 1], c=colours, s=5, cmap=None if labels is None else "tab10", linewidths=0
+        points[:, 0], points[:, 1], c=colours, s=5, cmap=None if colours is None else "tab10", linewidths=0
     )
     if colours is not None and len(np.unique(colours)) <= 10:
         axis.legend(*marks.legend_elements(), title="label", loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -16,9 +16,10 @@ from tfvae.data import Splits
 from tfvae.errors import ExportError
 from tfvae.files import discard, is_temporary, sweep, write_json
 from tfvae.models.base import AbstractVAE
-from tfvae.run import card, pictures
+from tfvae.models.loading import load_model
+from tfvae.presets.recipe import Recipe
+from tfvae.run import card, manifest, pictures
 from tfvae.run.measurement import measure
-from tfvae.run.options import Options
 
 _SECONDS = 30.0  # of training that a killed run loses at most
 
@@ -28,7 +29,7 @@ class RunExists(ValueError):
 
 
 def train(
-    options: Options,
+    recipe: Recipe,
     folder: str | Path,
     *,
     data_dir: str | None = None,
@@ -38,12 +39,12 @@ def train(
 ) -> dict | None:
     """Train, measure, export and draw one model into one folder, or go on where a killed run stopped.
 
-    The folder holds `run.json` (the options), `checkpoint.keras` while training goes on, and in the end `model.keras`,
+    The folder holds `run.json` (the recipe), `checkpoint.keras` while training goes on, and in the end `model.keras`,
     `saved_model/1/`, `model.tflite`, `pictures/`, `logs/` for TensorBoard, `card.json` and `card.md`. Every file is
     written whole or not at all, and the first one only after the data has been read.
 
     Args:
-        options: what to do.
+        recipe: what to do.
         folder: where to; made if it is not there.
         data_dir: folder of prepared tensorflow_datasets sets.
         overwrite: begin anew in a folder that holds a run, which is deleted once the data has been read.
@@ -62,24 +63,25 @@ def train(
     folder = Path(folder)
     anew = overwrite and (folder / "run.json").exists()
     if not anew:
-        _refuse_other_files(folder, options)
+        _refuse_other_files(folder, recipe)
         if (folder / "card.json").exists():
             say(f"{folder} holds this run already, finished.")
             return _read_card(folder / "card.json")
-    splits = options.load_data(data_dir)
+    splits = recipe.load_data(data_dir)
     say(f"data: {splits}")
     if strategy.extended.should_checkpoint:
         if anew:
             discard(folder)
-        _claim(folder, options)
+        _claim(folder, recipe)
     strategy.reduce("SUM", tf.constant(1.0), axis=None)  # nobody looks for a checkpoint before the folder is claimed
-    model = _fit(options, splits, folder, strategy, verbose, say)
+    model = _fit(recipe, splits, folder, strategy, verbose, say)
     if not strategy.extended.should_checkpoint:
         say("trained; worker 0 measures and writes")
         return None
-    if (folder / "checkpoint.keras").exists():
-        model = load_model(folder / "checkpoint.keras")  # of this process alone, whatever it was trained by
-    return _finish(model, options, splits, folder, verbose, say)
+    chosen = recipe.selection.chosen(folder)
+    if chosen.exists():
+        model = load_model(chosen)  # of this process alone, whatever it was trained by
+    return _finish(model, recipe, splits, folder, verbose, say)
 
 
 def _strategy() -> tf.distribute.Strategy:
@@ -87,32 +89,12 @@ def _strategy() -> tf.distribute.Strategy:
     return tf.distribute.MultiWorkerMirroredStrategy() if "TF_CONFIG" in os.environ else tf.distribute.get_strategy()
 
 
-def load_model(file: Path) -> AbstractVAE:
-    """Load a model of the library.
-
-    Raises:
-        ValueError: if the file is damaged or holds something else.
-    """
-    try:
-        model = keras.models.load_model(file)
-    except Exception as error:  # a damaged file ends in whatever zipfile, h5py or json raises
-        cause = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ValueError(
-            f"Expected a .keras file of a tfvae model. Received: {file}, which does not load: {cause}"
-        ) from error
-    if not isinstance(model, AbstractVAE):
-        raise ValueError(f"Expected a tfvae model. Received: {file}, which holds a {type(model).__name__}")
-    return model
-
-
-def _refuse_other_files(folder: Path, options: Options) -> None:
+def _refuse_other_files(folder: Path, recipe: Recipe) -> None:
     """Refuse a folder that is neither empty nor this run's."""
     if folder.is_file():
         raise RunExists(f"Expected an empty folder; choose another --out. Received: {folder}, which is a file")
     if (folder / "run.json").exists():
-        theirs, ours = Options.read(folder / "run.json").as_json(), options.as_json()
-        differing = [key for key in ours if theirs[key] != ours[key]]
-        others = ", ".join(f"{key}={theirs[key]!r} instead of {ours[key]!r}" for key in differing)
+        others = manifest.differences(manifest.read(folder / "run.json"), recipe)
         if others:
             raise RunExists(
                 "Expected an empty folder, or one with a run of the same options; choose another --out, or "
@@ -132,43 +114,45 @@ def _read_card(path: Path) -> dict:
         ) from error
 
 
-def _claim(folder: Path, options: Options) -> None:
+def _claim(folder: Path, recipe: Recipe) -> None:
     """Make the folder this run's."""
     sweep(folder)
     if not (folder / "run.json").exists():
-        write_json(folder / "run.json", {"options": options.as_json()})
+        write_json(folder / "run.json", recipe.as_json())
 
 
 def _fit(
-    options: Options, splits: Splits, folder: Path, strategy: tf.distribute.Strategy, verbose: int, say: Callable
+    recipe: Recipe, splits: Splits, folder: Path, strategy: tf.distribute.Strategy, verbose: int, say: Callable
 ) -> AbstractVAE:
     """Train to the last epoch, from the last checkpoint or the trained model if there is one, and return the model."""
     if (folder / "model.keras").exists():
         return load_model(folder / "model.keras")
-    checkpoint = Checkpoint(folder / "checkpoint.keras", seconds=_SECONDS)
-    rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * splits.steps_per_epoch)
+    # Of many short epochs not every one is worth the writing; the last one is.
+    each = max(n for n in range(1, max(1, recipe.epochs // 100) + 1) if recipe.epochs % n == 0)
+    checkpoint = Checkpoint(folder / "checkpoint.keras", every=each, seconds=_SECONDS)
     with strategy.scope():
-        model = options.build(splits)
-        model.compile(keras.optimizers.Adam(rate))
+        model = recipe.build(splits)
+        model.compile(recipe.optimizer(splits.steps_per_epoch))
     if checkpoint.path.exists():
         say(f"going on from {checkpoint.path}")
     curves = keras.callbacks.TensorBoard(folder / "logs", write_graph=False)
     writes = strategy.extended.should_checkpoint  # one worker of a cluster
     model.fit(
         splits.train,
-        epochs=options.epochs,
+        epochs=recipe.epochs,
         validation_data=splits.validation,
-        callbacks=[checkpoint, curves] if writes else [checkpoint],
+        callbacks=[*recipe.selection.callbacks(folder), checkpoint, curves] if writes else [checkpoint],
         verbose=verbose,
     )
     return model
 
 
-def _finish(model: AbstractVAE, options: Options, splits: Splits, folder: Path, verbose: int, say: Callable) -> dict:
+def _finish(model: AbstractVAE, recipe: Recipe, splits: Splits, folder: Path, verbose: int, say: Callable) -> dict:
     """Write everything that is made from a trained model; the card comes last, and says that the run is whole."""
-    checkpoint = folder / "checkpoint.keras"
-    if checkpoint.exists():
-        checkpoint.replace(folder / "model.keras")
+    chosen = recipe.selection.chosen(folder)
+    if chosen.exists():
+        chosen.replace(folder / "model.keras")
+    (folder / "checkpoint.keras").unlink(missing_ok=True)
     say("exporting saved_model/1 and model.tflite, comparing both with the Keras model")
     served = folder / "saved_model" / "1"
     parity, refused = {}, {}
@@ -177,11 +161,11 @@ def _finish(model: AbstractVAE, options: Options, splits: Splits, folder: Path, 
     parity["TFLite"], refused["TFLite"] = _export(convert, model, folder / "model.tflite", say)
     say("drawing pictures")
     pictures.draw_all(model, splits, folder / "pictures")
-    say(f"measuring {splits.sizes['test']} test examples, with {options.samples} samples of the evidence of each")
+    say(f"measuring {splits.sizes['test']} test examples, with {recipe.samples} samples of the evidence of each")
     started = time.monotonic()
-    measured = measure(model, splits.array("test"), options.samples, progress=verbose > 0)
+    measured = measure(model, splits.array("test"), recipe.samples, progress=verbose > 0)
     say(f"measured in {time.monotonic() - started:.0f} s")
-    return card.write(folder, model, options, splits, measured, parity, refused)
+    return card.write(folder, model, recipe, splits, measured, parity, refused)
 
 
 def _export(write: Callable, model: AbstractVAE, target: Path, say: Callable) -> tuple[dict, dict]:

@@ -1,4 +1,4 @@
-"""Callbacks for `fit`, beside Keras' own."""
+"""Checkpoints from which training goes on."""
 
 import json
 import time

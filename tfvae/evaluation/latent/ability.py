@@ -1,0 +1,89 @@
+"""What can be measured for a model: asked of its posterior and prior before anything is computed."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfvae.distributions.factors import factors
+from tfvae.distributions.factors import rate_per_dimension as closed_rates
+from tfvae.errors import IncompatibleParts
+from tfvae.models import execution
+from tfvae.models.base import AbstractVAE, require_vae
+from tfvae.random import as_seed, draw
+
+POINT = (
+    "Expected a model whose posterior has a density: with a point mass, rate, mutual information and KL(q(z) || p(z)) "
+    "are not defined; measure evaluation.active_units and evaluation.aggregate_posterior"
+)
+
+
+def posterior(model: AbstractVAE) -> tfd.Distribution:
+    """Return the posterior of one example, to ask it what it can do.
+
+    Raises:
+        ValueError: if the model is none of the library.
+    """
+    require_vae(model)
+    return model.encoder(tf.zeros([1, *model.fits.event_shape], model.variable_dtype))
+
+
+def prepared(model: AbstractVAE, name: tuple, function: Callable) -> Callable:
+    """Return a function of a model, traced as long as the model's parts are the same.
+
+    XLA does not compile it: it would make the scores a quarter faster, but takes longer than a few thousand examples.
+
+    Raises:
+        ValueError: if the model is none of the library.
+    """
+    require_vae(model)
+    key = ("latent", *name, model.encoder, model.decoder, model.prior)
+    return model.functions.get(key, lambda: execution.traced(function, False))
+
+
+def separable(distribution: tfd.Distribution) -> bool:
+    """Tell whether the elements of a vector are known to be independent."""
+    try:
+        factors(distribution)
+    except IncompatibleParts:
+        return False
+    return True
+
+
+def closed(model: AbstractVAE) -> bool:
+    """Tell whether KL(q(z_d | x) || p(z_d)) has a closed form."""
+    try:
+        closed_rates(posterior(model), model.prior())
+    except IncompatibleParts:
+        return False
+    return True
+
+
+def no_rate_per_dimension(model: AbstractVAE) -> str:
+    """Return why a model has no rate per dimension, nothing if it has one."""
+    q = posterior(model)
+    if not model.fits.has_rate:
+        return f"{POINT}. Received: posterior {model.fits.posterior}"
+    if separable(q) and separable(model.prior()):
+        return ""
+    return (
+        "Expected a posterior and a prior of independent elements, such as heads.DiagonalNormal and "
+        "priors.StandardNormal: a rate per dimension is not defined for others. "
+        f"Received: posterior {model.fits.posterior}, prior {model.fits.prior}"
+    )
+
+
+def no_decomposition(model: AbstractVAE) -> str:
+    """Return why the rate of a model cannot be decomposed, nothing if it can."""
+    q = posterior(model)
+    if not model.fits.has_rate:
+        return f"{POINT}. Received: posterior {model.fits.posterior}"
+    try:
+        q.log_prob(draw(q, 1, as_seed(0)))
+    except NotImplementedError:
+        return (
+            "Expected a posterior whose density is known at any z, as every z is scored under the posteriors of all "
+            "examples: not heads.InverseAutoregressive, which scores its own draws only. "
+            f"Received: posterior {model.fits.posterior}"
+        )
+    return ""

@@ -1,0 +1,184 @@
+"""`tfvae evaluate`: measure a finished run again, diagnose it, update its card and write its report."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tfvae import evaluation
+from tfvae.data import Splits
+from tfvae.evaluation import anomaly
+from tfvae.evaluation.printing import plus_minus
+from tfvae.models.base import AbstractVAE
+from tfvae.presets.recipe import Recipe
+from tfvae.run import card, report
+from tfvae.run.measurement import Evidence, Reconstruction, measure
+
+_EXAMPLES = 2000  # that a diagnosis looks at; its time grows as their square
+_CURVE = 500  # examples of the curve of the estimate against the number of samples
+_LEVEL = 0.05  # false alarms of the anomaly threshold
+
+
+class Record(Protocol):
+    """What every record of the evaluation offers."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong, and what to try."""
+
+    def rows(self) -> dict[str, str]:
+        """Return what a table shows."""
+
+    def as_json(self) -> dict:
+        """Return plain numbers."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One section of a report."""
+
+    title: str
+    record: Record
+    figures: dict[str, Figure] = field(default_factory=dict)
+
+
+def evaluate(
+    folder: Path,
+    model: AbstractVAE,
+    recipe: Recipe,
+    splits: Splits,
+    samples: int | None = None,
+    seed: int = 0,
+    *,
+    say: Callable = print,
+    progress: bool = True,
+) -> Evidence | Reconstruction:
+    """Measure and diagnose the model of a finished run, rewrite card.json and card.md, and write report.html.
+
+    Args:
+        folder: of the run.
+        model: its model.
+        recipe: its recipe.
+        splits: its data.
+        samples: importance samples of the evidence; those of the recipe if None.
+        seed: of the importance samples.
+        say: where lines about the progress go.
+        progress: show progress bars.
+
+    Returns:
+        What was measured on the test examples.
+
+    Raises:
+        ValueError: if the card is missing or damaged.
+    """
+    found = _read(folder / "card.json")
+    x = splits.array("test")
+    say(f"measuring {len(x)} test examples")
+    measured = measure(model, x, samples or recipe.samples, seed, progress=progress)
+    parts = diagnose(model, splits, seed, say=say)
+    found.update(card.results(measured))
+    found["protocol"], found["published"] = str(recipe.protocol), [str(number) for number in recipe.published]
+    drawn = samples or recipe.samples
+    found["evaluation"]["evidence"] = f"importance sampling from q(z | x), {drawn} samples an example, seed {seed}"
+    found["diagnosis"] = {
+        part.title: {
+            "table": part.record.rows(), "warnings": list(part.record.warnings), "numbers": part.record.as_json()
+        }
+        for part in parts
+    }  # fmt: skip
+    report.write(folder, found, {part.title: part.figures for part in parts})
+    card.save(folder, found)
+    return measured
+
+
+def diagnose(model: AbstractVAE, splits: Splits, seed: int, *, say: Callable) -> list[Part]:
+    """Return what can be said of a model beyond its evidence, on test examples."""
+    x = splits.array("test")[:_EXAMPLES]
+    parts = []
+    if model.fits.has_rate:
+        say(f"drawing the curve of the evidence against the number of samples, {min(_CURVE, len(x))} examples")
+        curve = evaluation.evidence_curve(model, x[:_CURVE], seed=seed, progress=False)
+        parts.append(Part("Evidence against the number of samples", curve, {"curve": curve.figure()}))
+    say(f"diagnosing the latent space, {len(x)} examples")
+    latent = evaluation.diagnose(model, x, seed=seed, progress=False)
+    parts.append(Part("Latent space", latent, {"units": latent.figure()}))
+    labels = splits.labels["test"]
+    if labels is not None and labels.ndim == 2:
+        say("measuring disentanglement")
+        parts.append(Part("Disentanglement", evaluation.disentanglement.measure(
+            model, x, labels[: len(x)], seed, progress=False)))  # fmt: skip
+    say("comparing samples with the data")
+    parts.append(_samples(model, splits, seed))
+    if model.fits.has_rate:
+        say(f"calibrating the anomaly threshold, {_LEVEL:.0%} false alarms")
+        parts.append(Part("Anomaly threshold", _threshold(model, x, seed)))
+    return parts
+
+
+def _samples(model: AbstractVAE, splits: Splits, seed: int) -> Part:
+    """Compare samples with the data: on a classifier's features where there are labels, else by distances alone."""
+    count = min(_EXAMPLES, splits.sizes["test"])
+    labels = splits.labels["train"]
+    if labels is not None and labels.ndim == 1:
+        quality = evaluation.samples.measure(model, splits, count, seed, progress=False)
+        return Part("Samples", quality, {"neighbours": quality.memorisation.figure()})
+    train, test = splits.array("train"), splits.array("test")
+    nearest = evaluation.samples.memorisation(train, test, model.sample(count, seed))
+    return Part("Samples", nearest, {"neighbours": nearest.figure()})
+
+
+def _threshold(model: AbstractVAE, x: np.ndarray, seed: int) -> "Verified":
+    """Calibrate on every second test example, because weights may have been chosen on the validation examples."""
+    calibration = anomaly.calibrate(anomaly.NegativeELBO(model, seed=seed), x[::2], _LEVEL)
+    flagged = calibration.flag(x[1::2])
+    return Verified(calibration, float(flagged.mean()), len(flagged))
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A threshold, and the false alarms that it raised on examples that it had not seen."""
+
+    calibration: anomaly.Calibration
+    flagged: float
+    examples: int
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong, and what to try."""
+        return self.calibration.warnings
+
+    def rows(self) -> dict[str, str]:
+        """Return what a table shows."""
+        error = np.sqrt(self.flagged * (1 - self.flagged) / self.examples)
+        seen = f"{plus_minus(self.flagged, error)}, n = {self.examples}"
+        score = {"score": f"negative ELBO in nats, at most {self.calibration.level:.0%} false alarms"}
+        return {**score, **self.calibration.rows(), "flagged of the other examples": seen}
+
+    def as_json(self) -> dict:
+        """Return plain numbers."""
+        return {**self.calibration.as_json(), "flagged": self.flagged, "flagged_of": self.examples}
+
+
+def _read(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"Expected the card of a finished run; finish it with tfvae train. Received: {path}: {error}"
+        ) from error
+
+
+def agreement(before: dict, after: dict) -> list[str]:
+    """Return, for each number of two cards' `test`, how many of their joint errors lie between the two.
+
+    The test examples are the same, so only the Monte Carlo errors can set them apart.
+    """
+    first, second = before.get("log_evidence"), after.get("log_evidence")
+    if not first or not second:
+        return []
+    error = float(np.hypot(first["monte_carlo_error"] or np.inf, second["monte_carlo_error"] or np.inf))
+    return [f"log evidence {first['mean']:.3f} before, {second['mean']:.3f} now, {error:.3f} expected apart"]
