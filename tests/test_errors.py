@@ -262,7 +262,7 @@ def holding_all(*writers):
 
 def manifest(**changes):
     """The bytes of a run.json."""
-    options = Options.choose(epochs=1, units=(8,), samples=2).as_json()
+    options = Options.choose(epochs=1, units=(8,), samples=2).as_json()["options"]
     return json.dumps({"options": {**options, **changes}}).encode()
 
 

@@ -99,6 +99,7 @@ def test_twice_the_pixels_are_twice_the_distortion_and_the_same_rate():
 def test_a_loss_reduced_by_a_mean_is_off_by_the_number_of_pixels_and_is_no_bound():
     """On 28 x 28 images its reconstruction is 784 times too small: the rate is weighed as with beta = 784."""
     x = np.random.default_rng(0).integers(0, 2, [5, 28, 28, 1]).astype("float32")
+    keras.utils.set_random_seed(0)
     model = zoo.vae((28, 28, 1), 2, units=(8,), seed=0)
     trace = model.trace(x, 1, seed=3)
     flat = (tf.reshape(x, [5, 784]), tf.reshape(trace.px.mean(), [5, 784]))
@@ -106,12 +107,12 @@ def test_a_loss_reduced_by_a_mean_is_off_by_the_number_of_pixels_and_is_no_bound
     np.testing.assert_allclose(trace.distortion / wrong, 784.0, rtol=1e-3)
     off = 784.0 * (wrong + trace.rate)
     np.testing.assert_allclose(off, -objectives.ELBO(beta=784.0).bound(trace, STEP), rtol=1e-3)
-    assert (-wrong - trace.rate > -5.0).numpy().all()  # "nats" that no model of 784 fair coins can have
+    assert (-wrong - trace.rate > -50.0).numpy().all()  # "nats" that no model of 784 fair coins can have
     assert (trace.elbo < -400.0).numpy().all()
     # The same with the rate: a mean over z is too small by its length, beta = 1 / D.
     q = trace.q
     halved = tf.reduce_mean(0.5 * (q.mean() ** 2 + q.variance() - 1 - tf.math.log(q.variance())), -1)
-    np.testing.assert_allclose(trace.rate / halved, 2.0, rtol=1e-4)
+    np.testing.assert_allclose(trace.rate, 2.0 * halved, rtol=1e-4, atol=1e-5)  # a rate near 0 is a difference
 
 
 def test_the_loss_of_a_batch_is_that_of_its_examples_however_often_they_occur():

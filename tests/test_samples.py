@@ -351,6 +351,7 @@ def test_a_classifier_of_noise_warns():
     assert "hardly better than chance" in guess.warnings[0]
 
 
+@pytest.mark.slow
 def test_measure_tells_a_better_model_from_a_worse_one(digits, classifier):
     """A model that was trained for seconds against one that was not trained at all."""
     trained, raw = (zoo.vae((8, 8, 1), 4, units=(48,), seed=0) for _ in range(2))

@@ -7,14 +7,14 @@ import keras
 from tfvae.models.base import AbstractVAE
 
 
-def load_model(file: Path) -> AbstractVAE:
-    """Load a model of the library.
+def load_model(file: Path, *, compiled: bool = True) -> AbstractVAE:
+    """Load a model of the library, with its optimiser or without.
 
     Raises:
         ValueError: if the file is damaged or holds something else.
     """
     try:
-        model = keras.models.load_model(file)
+        model = keras.models.load_model(file, compile=compiled)
     except Exception as error:  # a damaged file ends in whatever zipfile, h5py or json raises
         cause = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(

@@ -32,8 +32,7 @@ def publish(run: str | Path, target: str | Path) -> None:
     run, target = Path(run), Path(target)
     if not (run / "report.html").is_file():
         raise ValueError(f"Expected a run that was finished and evaluated, with report.html. Received: {run}")
-    model = load_model(run / "model.keras")
-    model.optimizer = None
+    model = load_model(run / "model.keras", compiled=False)
     with replacing(target) as folder:
         folder.mkdir(parents=True)
         for name in _COPIED:

@@ -32,7 +32,8 @@ def write(folder: Path, card: dict, figures: Mapping[str, Mapping[str, Figure]])
         card: with its diagnosis.
         figures: by the title of a section and the name of the picture.
     """
-    warnings = [*card["warnings"], *(text for part in card["diagnosis"].values() for text in part["warnings"])]
+    found = (text for part in card["diagnosis"].values() for text in part["warnings"])
+    warnings = dict.fromkeys([*card["warnings"], *found])  # each sentence once
     pictures = {name: (folder / "pictures" / f"{name}.png").read_bytes() for name in card["pictures"]}
     body = [
         f"<h1>{escape(card['title'])}</h1>",
