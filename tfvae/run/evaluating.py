@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from tfvae import evaluation
 from tfvae.data import Splits
 from tfvae.evaluation import anomaly
-from tfvae.evaluation.printing import plus_minus
+from tfvae.evaluation.printing import error_of, plus_minus
 from tfvae.models.base import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.run import card, report
@@ -79,6 +79,8 @@ def evaluate(
     x = splits.array("test")
     say(f"measuring {len(x)} test examples")
     measured = measure(model, x, samples or recipe.samples, seed, progress=progress)
+    for line in _against(found["test"], measured.as_json()):
+        say(line)
     parts = diagnose(model, splits, seed, say=say)
     found.update(card.results(measured))
     found["protocol"], found["published"] = str(recipe.protocol), [str(number) for number in recipe.published]
@@ -172,13 +174,14 @@ def _read(path: Path) -> dict:
         ) from error
 
 
-def agreement(before: dict, after: dict) -> list[str]:
-    """Return, for each number of two cards' `test`, how many of their joint errors lie between the two.
-
-    The test examples are the same, so only the Monte Carlo errors can set them apart.
-    """
+def _against(before: dict, after: dict) -> list[str]:
+    """Say how a new estimate of the evidence lies beside that of the card, on the same examples."""
     first, second = before.get("log_evidence"), after.get("log_evidence")
-    if not first or not second:
+    if not first or not second or first["examples"] != second["examples"]:
         return []
-    error = float(np.hypot(first["monte_carlo_error"] or np.inf, second["monte_carlo_error"] or np.inf))
-    return [f"log evidence {first['mean']:.3f} before, {second['mean']:.3f} now, {error:.3f} expected apart"]
+    errors = [found["monte_carlo_error"] for found in (first, second)]
+    joint = error_of(float(np.hypot(*errors))) if None not in errors else "unknown"
+    return [
+        f"log evidence: {first['mean']:.4f} on the card, {second['mean']:.4f} now, difference "
+        f"{second['mean'] - first['mean']:+.4f}, joint Monte Carlo error {joint}"
+    ]
