@@ -102,7 +102,8 @@ def evaluate_command(
         model, recipe = _load(path, data)
         splits = recipe.load_data(data_dir)
         typer.echo(f"data: {splits}")
-        if data is None and (path / "card.json").exists():
+        finished = data is None and (path / "card.json").exists()
+        if finished:
             measured = evaluating.evaluate(path, model, recipe, splits, samples, seed, say=typer.echo)
         else:
             measured = measurement.measure(model, splits.array("test"), samples or recipe.samples, seed)
@@ -111,7 +112,7 @@ def evaluate_command(
     typer.echo(measurement.table(measured.rows()))
     for warning in measured.warnings:
         typer.echo(f"Warning: {warning}")
-    if data is None and (path / "report.html").exists():
+    if finished:
         typer.echo(f"wrote {path}/report.html, card.md, card.json")
 
 
@@ -167,13 +168,11 @@ def _load(path: Path, data: str | None) -> "tuple[AbstractVAE, Recipe]":
     from tfvae.run import Options, manifest
 
     described = (path if path.is_dir() else path.parent) / "run.json"
+    ours = manifest.read(described) if described.exists() else None
     if data is not None:
-        recipe: Recipe = Options.choose(data=data)
-        ours = manifest.read(described) if described.exists() else None
-        if isinstance(ours, Options):
-            recipe = replace(ours, data=data)
-    elif described.exists():
-        recipe = manifest.read(described)
+        recipe: Recipe = replace(ours, data=data) if isinstance(ours, Options) else Options.choose(data=data)
+    elif ours is not None:
+        recipe = ours
     else:
         raise ValueError(f"Expected --data, because there is no run.json beside the model. Received: {path}")
     return _load_model(path), recipe

@@ -1,8 +1,9 @@
 """The errors that the library raises on purpose, and the argument checks that raise them."""
 
+import difflib
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 class IncompatibleParts(ValueError):
@@ -56,3 +57,9 @@ def event_shape(name: str, value: object) -> tuple[int, ...]:
             f"Expected {name} to be a shape without its batch axis, such as (28, 28, 1). Received: {name}={value!r}"
         )
     return tuple(positive_int(f"every size in {name}", size) for size in sizes)
+
+
+def did_you_mean(value: object, names: Iterable[str]) -> str:
+    """Return a hint at the name that `value` resembles, to stand in a message; empty if it resembles none."""
+    close = difflib.get_close_matches(str(value), list(names), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

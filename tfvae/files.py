@@ -3,9 +3,14 @@
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
 
 
 @contextmanager
@@ -66,6 +71,14 @@ def write_text(target: str | Path, text: str) -> None:
 def write_json(target: str | Path, value: object) -> None:
     """Write a JSON file in one step; NaN, which JSON lacks, is refused."""
     write_text(target, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_model(target: str | Path, model: "keras.Model", member: str, note: dict) -> None:
+    """Write a .keras file in one step, with a JSON note of this library's beside Keras' own members."""
+    with replacing(target) as path:
+        model.save(path)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(member, json.dumps(note))
 
 
 def _remove(path: Path) -> None:

@@ -53,6 +53,15 @@ def as_seed(seed: "int | Sequence[int] | tf.Tensor | Seed") -> Seed:
     return Seed(tf.constant([int(word) for word in words], tf.int32))
 
 
+def generator(seed: "int | Sequence[int] | tf.Tensor | Seed") -> np.random.Generator:
+    """Return NumPy's generator for a seed, for what is drawn outside TensorFlow.
+
+    Raises:
+        ValueError: as `as_seed` does.
+    """
+    return np.random.default_rng([int(word) % 2**32 for word in as_seed(seed).words.numpy()])
+
+
 def _word(value: int) -> tf.Tensor:
     """The int32 with the bits of an unsigned 32-bit constant."""
     return tf.constant(np.array(value % 2**32, np.uint32).view(np.int32), tf.int32)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.errors import number_in, positive_int
-from tfvae.files import replacing
+from tfvae.files import write_model
 
 _MEMBER = "position.json"
 
@@ -96,10 +96,7 @@ class Checkpoint(keras.callbacks.Callback):
         weights = [tf.cast(weight, tf.float32) for weight in self.model.weights]
         if not all(np.isfinite(weight.numpy()).all() for weight in weights):
             return  # the last good checkpoint stays; the next step's loss stops the run
-        with replacing(self.path) as temporary:
-            self.model.save(temporary)
-            with zipfile.ZipFile(temporary, "a") as archive:
-                archive.writestr(_MEMBER, json.dumps(position))
+        write_model(self.path, self.model, _MEMBER, position)
 
     def restore(self, model: keras.Model) -> Position | None:
         """Give a model the state of the file and return where it stood, or None if there is no file.

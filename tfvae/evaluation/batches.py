@@ -14,8 +14,12 @@ from tfvae.models.checks import clearly
 _EXAMPLES = 100
 
 
-def compiled(model: AbstractVAE, name: tuple, function: Callable, *, asks_for_rate: bool = True) -> Callable:
+def compiled(
+    model: AbstractVAE, name: tuple, function: Callable, *, asks_for_rate: bool = True, xla: bool = True
+) -> Callable:
     """Return a compiled function of a model: that of last time, where the name and the model's parts are the same.
+
+    XLA compiles it if it suits the model, and unless it is told not to: a compilation takes longer than small work.
 
     Raises:
         ValueError: if the function asks for a rate, which the posterior has not, or the model is none of the library.
@@ -27,7 +31,7 @@ def compiled(model: AbstractVAE, name: tuple, function: Callable, *, asks_for_ra
             f"defined; measure evaluation.distortion. Received: posterior {model.fits.posterior}"
         )
     key = (*name, model.encoder, model.decoder, model.prior)
-    return model.functions.get(key, lambda: execution.traced(function, execution.suits_xla(model)))
+    return model.functions.get(key, lambda: execution.traced(function, xla and execution.suits_xla(model)))
 
 
 def per_example(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from tfvae.files import replacing
+from tfvae.files import write_model
 
 _MEMBER = "best.json"
 
@@ -78,7 +78,4 @@ class KeepBest(keras.callbacks.Callback):
         value = float((logs or {})["val_elbo"])
         if value > self.best:
             self.best = value
-            with replacing(self.path) as temporary:
-                self.model.save(temporary)
-                with zipfile.ZipFile(temporary, "a") as archive:
-                    archive.writestr(_MEMBER, json.dumps({"val_elbo": value, "epoch": epoch}))
+            write_model(self.path, self.model, _MEMBER, {"val_elbo": value, "epoch": epoch})

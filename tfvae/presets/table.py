@@ -1,7 +1,6 @@
 """The table of presets."""
 
-import difflib
-
+from tfvae.errors import did_you_mean
 from tfvae.presets.burda_mnist import iwae_mnist_k1, iwae_mnist_k5
 from tfvae.presets.conv import conv_static_mnist
 from tfvae.presets.frey import vae_frey_faces, vamp_frey_faces
@@ -45,6 +44,5 @@ def find(name: str) -> Preset:
     """
     if name in PRESETS:
         return PRESETS[name]
-    close = difflib.get_close_matches(str(name), PRESETS, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(name, PRESETS)
     raise ValueError(f"Expected a preset among {', '.join(PRESETS)}.{hint} Received: {name=}")

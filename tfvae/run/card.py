@@ -1,5 +1,6 @@
 """The card of a run: what was trained on what, what it reached, with errors, and what was written."""
 
+import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -46,8 +47,6 @@ def write(
             "binarization": splits.binarization.describe(),
             "sha256": splits.fingerprint,
         },
-        "protocol": str(recipe.protocol),
-        "published": [str(number) for number in recipe.published],
         "training": {
             "selection": recipe.selection.describe(recipe.epochs),
             **recipe.describe(),
@@ -55,13 +54,9 @@ def write(
             "minutes": round(training_seconds(folder / "logs") / 60, 1),
         },
         "seed": recipe.seed,
-        "evaluation": {
-            "examples": f"all {splits.sizes['test']} test examples",
-            "evidence": f"importance sampling from q(z | x), {recipe.samples} samples an example, seed 0",
-        },
         "recipe": recipe.as_json(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        **results(measured),
+        **results(recipe, measured, splits.sizes["test"], recipe.samples, 0),
         "bytes": {name: _size(folder / name) for name in ("model.keras", "saved_model", "model.tflite")},
         "parity": parity,
         "refused": refused,
@@ -71,14 +66,36 @@ def write(
     return card
 
 
-def results(measured: Evidence | Reconstruction) -> dict:
-    """Return what a card says of a measurement: `test`, the table, and what to think of it."""
+def results(recipe: Recipe, measured: Evidence | Reconstruction, examples: int, samples: int, seed: int) -> dict:
+    """Return what a card says of a measurement: by what protocol, `test`, the table, and what to think of it."""
     return {
+        "protocol": str(recipe.protocol),
+        "published": [str(number) for number in recipe.published],
+        "evaluation": {
+            "examples": f"all {examples} test examples",
+            "evidence": f"importance sampling from q(z | x), {samples} samples an example, seed {seed}",
+        },
         "test": measured.as_json(),
         "table": measured.rows(),
         "remarks": measured.remarks(),
         "warnings": list(measured.warnings),
     }
+
+
+def read(folder: Path) -> dict:
+    """Read the card of a finished run.
+
+    Raises:
+        ValueError: if it is missing or damaged.
+    """
+    path = folder / "card.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"Expected the card of a finished run. Delete the file and run again to make it anew. Received: {path}, "
+            f"which is damaged: {error}"
+        ) from error
 
 
 def save(folder: Path, card: dict) -> None:

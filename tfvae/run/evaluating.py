@@ -1,6 +1,5 @@
 """`tfvae evaluate`: measure a finished run again, diagnose it, update its card and write its report."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from tfvae import evaluation
 from tfvae.data import Splits
 from tfvae.evaluation import anomaly
 from tfvae.evaluation.printing import error_of, plus_minus
+from tfvae.evaluation.samples.classifier import before_binarization
 from tfvae.models.base import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.run import card, report
@@ -75,17 +75,15 @@ def evaluate(
     Raises:
         ValueError: if the card is missing or damaged.
     """
-    found = _read(folder / "card.json")
+    found = card.read(folder)
     x = splits.array("test")
     say(f"measuring {len(x)} test examples")
-    measured = measure(model, x, samples or recipe.samples, seed, progress=progress)
+    drawn = samples or recipe.samples
+    measured = measure(model, x, drawn, seed, progress=progress)
     for line in _against(found["test"], measured.as_json()):
         say(line)
-    parts = diagnose(model, splits, seed, say=say)
-    found.update(card.results(measured))
-    found["protocol"], found["published"] = str(recipe.protocol), [str(number) for number in recipe.published]
-    drawn = samples or recipe.samples
-    found["evaluation"]["evidence"] = f"importance sampling from q(z | x), {drawn} samples an example, seed {seed}"
+    parts = diagnose(model, splits, x[:_EXAMPLES], seed, say=say)
+    found.update(card.results(recipe, measured, len(x), drawn, seed))
     found["diagnosis"] = {
         part.title: {
             "table": part.record.rows(), "warnings": list(part.record.warnings), "numbers": part.record.as_json()
@@ -97,9 +95,8 @@ def evaluate(
     return measured
 
 
-def diagnose(model: AbstractVAE, splits: Splits, seed: int, *, say: Callable) -> list[Part]:
-    """Return what can be said of a model beyond its evidence, on test examples."""
-    x = splits.array("test")[:_EXAMPLES]
+def diagnose(model: AbstractVAE, splits: Splits, x: np.ndarray, seed: int, *, say: Callable) -> list[Part]:
+    """Return what can be said of a model beyond its evidence, on the first test examples x."""
     parts = []
     if model.fits.has_rate:
         say(f"drawing the curve of the evidence against the number of samples, {min(_CURVE, len(x))} examples")
@@ -128,7 +125,7 @@ def _samples(model: AbstractVAE, splits: Splits, seed: int) -> Part:
     if labels is not None and labels.ndim == 1:
         quality = evaluation.samples.measure(model, splits, count, seed, progress=False)
         return Part("Samples", quality, {"neighbours": quality.memorisation.figure()})
-    train, test = splits.array("train"), splits.array("test")
+    train, test = (before_binarization(splits, split) for split in ("train", "test"))
     nearest = evaluation.samples.memorisation(train, test, model.sample(count, seed))
     return Part("Samples", nearest, {"neighbours": nearest.figure()})
 
@@ -163,15 +160,6 @@ class Verified:
     def as_json(self) -> dict:
         """Return plain numbers."""
         return {**self.calibration.as_json(), "flagged": self.flagged, "flagged_of": self.examples}
-
-
-def _read(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"Expected the card of a finished run; finish it with tfvae train. Received: {path}: {error}"
-        ) from error
 
 
 def _against(before: dict, after: dict) -> list[str]:

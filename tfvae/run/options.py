@@ -1,6 +1,5 @@
 """What a run needs to know, with a default for everything, checked before any work starts."""
 
-import difflib
 import inspect
 import json
 from collections.abc import Iterable, Mapping
@@ -10,7 +9,7 @@ import keras
 
 from tfvae import data, heads, zoo
 from tfvae.data import DynamicBinarization, NoBinarization, Splits, StaticBinarization
-from tfvae.errors import number_in, positive_int, whole_number_in
+from tfvae.errors import did_you_mean, number_in, positive_int, whole_number_in
 from tfvae.models.base import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.presets.selection import LastEpoch, Selection
@@ -186,6 +185,5 @@ def _parameters(model: str) -> Iterable[str]:
 def _known(name: str, value: str, names: Iterable[str]) -> None:
     if value in names:
         return
-    close = difflib.get_close_matches(str(value), list(names), n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(value, names)
     raise ValueError(f"Expected {name} to be one of {', '.join(names)}.{hint} Received: {name}={value!r}")

@@ -1,6 +1,5 @@
 """The run itself: data, model, training that resumes, measurement, exports, pictures, card."""
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -66,7 +65,7 @@ def train(
         _refuse_other_files(folder, recipe)
         if (folder / "card.json").exists():
             say(f"{folder} holds this run already, finished.")
-            return _read_card(folder / "card.json")
+            return card.read(folder)
     splits = recipe.load_data(data_dir)
     say(f"data: {splits}")
     if strategy.extended.should_checkpoint:
@@ -102,16 +101,6 @@ def _refuse_other_files(folder: Path, recipe: Recipe) -> None:
             )
     elif folder.exists() and not all(is_temporary(path) for path in folder.iterdir()):
         raise RunExists(f"Expected an empty folder; choose another --out. Received: {folder}, which holds other files")
-
-
-def _read_card(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"Expected the card of a finished run. Delete the file and run again to make it anew. Received: {path}, "
-            f"which is damaged: {error}"
-        ) from error
 
 
 def _claim(folder: Path, recipe: Recipe) -> None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import average_precision_score, roc_curve
 
 from tfvae.errors import positive_int, whole_number_in
 from tfvae.evaluation.anomaly.ranking import auroc, scores_of
@@ -130,6 +129,8 @@ def detection(
 
 def _by_threshold(normal: np.ndarray, anomalous: np.ndarray) -> tuple[float, float]:
     """Return the average precision and the false alarms where 95 % of the anomalies are found."""
+    from sklearn.metrics import average_precision_score, roc_curve  # they take most of a second
+
     # By ranks, as scikit-learn takes no infinity: a density may be zero.
     _, scores = np.unique(np.concatenate([normal, anomalous]), return_inverse=True)
     kinds = np.repeat([0, 1], [len(normal), len(anomalous)])

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from tfvae.evaluation.disentanglement.learners import Learner, random_forest, trained
 from tfvae.evaluation.disentanglement.score import Score
-from tfvae.evaluation.disentanglement.table import Table, generator, halves, spread, table
+from tfvae.evaluation.disentanglement.table import Table, halves, spread, table
+from tfvae.random import generator
 
 
 @dataclass(frozen=True)

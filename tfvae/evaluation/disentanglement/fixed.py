@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from tfvae.errors import whole_number_in
 from tfvae.evaluation.disentanglement.learners import logistic, trained
 from tfvae.evaluation.disentanglement.score import Score
-from tfvae.evaluation.disentanglement.table import Table, error_of, generator, several_factors, standardised, table
+from tfvae.evaluation.disentanglement.table import Table, error_of, several_factors, standardised, table
+from tfvae.random import generator
 
 _AT_ONCE = 2**20  # codes gathered at a time, which bounds the memory
 

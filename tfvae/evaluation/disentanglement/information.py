@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike
 
 from tfvae.errors import whole_number_in
 from tfvae.evaluation.disentanglement.score import Score
-from tfvae.evaluation.disentanglement.table import Table, by_chance, error_of, generator, table
+from tfvae.evaluation.disentanglement.table import Table, by_chance, error_of, table
+from tfvae.random import generator
 
 _BIASED = 0.05  # share of a factor's entropy
 _SIGNIFICANT = 1e-3

@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike
 
 from tfvae.evaluation.disentanglement.learners import Learner, linear_svc, logistic, trained
 from tfvae.evaluation.disentanglement.score import Score
-from tfvae.evaluation.disentanglement.table import Table, generator, halves, spread, standardised, table
+from tfvae.evaluation.disentanglement.table import Table, halves, spread, standardised, table
+from tfvae.random import generator
 
 
 def sap(

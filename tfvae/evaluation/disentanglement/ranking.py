@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfvae.evaluation.disentanglement.table import checked_codes, generator, halves, standardised
+from tfvae.evaluation.disentanglement.table import checked_codes, halves, standardised
 from tfvae.evaluation.printing import plain, plus_minus
+from tfvae.random import generator
 
 Similarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From standardised codes [n, D] and [n, E] to how much each of the first is like each of the second, [D, E]."""

@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike
 
 from tfvae.errors import number_in
 from tfvae.evaluation.disentanglement.score import Score
-from tfvae.evaluation.disentanglement.table import Table, by_chance, error_of, generator, several_factors, table
+from tfvae.evaluation.disentanglement.table import Table, by_chance, error_of, several_factors, table
+from tfvae.random import generator
 
 _FEW = 10  # rows of a group, whose largest deviation is too small
 

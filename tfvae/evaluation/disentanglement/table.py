@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfvae.errors import whole_number_in
-from tfvae.random import as_seed
 
 _SHUFFLES = 5
 LEAST = 20  # rows; fewer leave a half too little to learn from
@@ -109,15 +108,6 @@ def standardised(codes: np.ndarray) -> np.ndarray:
     """Return codes of mean 0 and deviation 1, [n, D]; a constant one is 0."""
     deviations = codes.std(0)
     return (codes - codes.mean(0)) / np.where(deviations > 0, deviations, 1.0)
-
-
-def generator(seed: int | tuple[int, int]) -> np.random.Generator:
-    """Return NumPy's generator for one or two 32-bit integers.
-
-    Raises:
-        ValueError: if the seed is none.
-    """
-    return np.random.default_rng([int(word) % 2**32 for word in as_seed(seed).words.numpy()])
 
 
 def halves(n: int, rng: np.random.Generator, repeats: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -1,14 +1,11 @@
 """What can be measured for a model: asked of its posterior and prior before anything is computed."""
 
-from collections.abc import Callable
-
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.factors import factors
 from tfvae.distributions.factors import rate_per_dimension as closed_rates
 from tfvae.errors import IncompatibleParts
-from tfvae.models import execution
 from tfvae.models.base import AbstractVAE, require_vae
 from tfvae.random import as_seed, draw
 
@@ -26,19 +23,6 @@ def posterior(model: AbstractVAE) -> tfd.Distribution:
     """
     require_vae(model)
     return model.encoder(tf.zeros([1, *model.fits.event_shape], model.variable_dtype))
-
-
-def prepared(model: AbstractVAE, name: tuple, function: Callable) -> Callable:
-    """Return a function of a model, traced as long as the model's parts are the same.
-
-    XLA does not compile it: it would make the scores a quarter faster, but takes longer than a few thousand examples.
-
-    Raises:
-        ValueError: if the model is none of the library.
-    """
-    require_vae(model)
-    key = ("latent", *name, model.encoder, model.decoder, model.prior)
-    return model.functions.get(key, lambda: execution.traced(function, False))
 
 
 def separable(distribution: tfd.Distribution) -> bool:

@@ -8,8 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.moments import centre, moments
 from tfvae.errors import number_in
-from tfvae.evaluation.batches import per_example
-from tfvae.evaluation.latent.ability import prepared
+from tfvae.evaluation.batches import compiled, per_example
 from tfvae.evaluation.latent.plain import numbers
 from tfvae.evaluation.printing import about_examples, plain
 from tfvae.models.base import AbstractVAE
@@ -117,7 +116,13 @@ def active_units(model: AbstractVAE, data: object, threshold: float = 0.01, *, p
         0
     """
     threshold = number_in("threshold", threshold, 0.0)
-    means_of = prepared(model, ("active_units",), lambda x: (tf.cast(_mean(model.encoder(x)), tf.float64),))
+    means_of = compiled(
+        model,
+        ("active_units",),
+        lambda x: (tf.cast(_mean(model.encoder(x)), tf.float64),),
+        asks_for_rate=False,
+        xla=False,
+    )
     (means,) = per_example(model, data, lambda x, _: means_of(x), progress)  # [n, D]
     squares = np.square(means - means.mean(0))
     variances = squares.mean(0)

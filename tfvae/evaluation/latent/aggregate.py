@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
 
 from tfvae.errors import positive_int
-from tfvae.evaluation.batches import per_example
-from tfvae.evaluation.latent.ability import prepared
+from tfvae.evaluation.batches import compiled, per_example
 from tfvae.evaluation.latent.two_sample import c2st, mmd_test
 from tfvae.evaluation.latent.verdicts import ClassifierTest, MMDTest
 from tfvae.models.base import AbstractVAE
-from tfvae.random import Seed, as_seed, draw
+from tfvae.random import Seed, as_seed, draw, generator
 
 _ALPHA = 0.01
 _ACCURACY = 0.6  # below it a gap is small, however sure
@@ -95,15 +93,16 @@ def aggregate_posterior(
         50
     """
     points, start = positive_int("points", points), as_seed(seed)
-    draw_one = prepared(
+    draw_one = compiled(
         model,
         ("aggregate_posterior",),
         lambda x, words, first: (draw(model.encoder(x), 1, Seed(words, example=first))[0],),
+        asks_for_rate=False,
+        xla=False,
     )
     (z,) = per_example(model, data, lambda x, index: draw_one(x, start.words, start.example + index), progress)
     if len(z) > points:
-        words = [int(word) % 2**32 for word in start.words]
-        z = z[np.random.default_rng(words).permutation(len(z))[:points]]
+        z = z[generator(start).permutation(len(z))[:points]]
     noise = Seed(start.words, sample=tf.constant(_PRIOR))
     other = draw(model.prior(), len(z), noise).numpy()  # [n, D]
     return AggregatePosterior(mmd_test(z, other, None, permutations, seed), c2st(z, other, classifier, seed), len(z))

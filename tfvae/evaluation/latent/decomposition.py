@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfvae.distributions.factors import factors
 from tfvae.distributions.factors import rate_per_dimension as closed_rates
 from tfvae.errors import positive_int
-from tfvae.evaluation.batches import per_example, standard_error
+from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.evaluation.latent import ability
 from tfvae.evaluation.latent.mixture import LogDensities, log_densities
 from tfvae.evaluation.latent.terms import NAMES, RateDecomposition
@@ -68,7 +68,7 @@ def decompose_rate(
     if refused := ability.no_decomposition(model):
         raise ValueError(refused)
     ways = _Ways(ability.separable(ability.posterior(model)), ability.separable(model.prior()), ability.closed(model))
-    measure = ability.prepared(model, ("decompose_rate", samples), _draws(model, samples, ways))
+    measure = compiled(model, ("decompose_rate", samples), _draws(model, samples, ways), xla=False)
     x, z, own, prior, own_parts, rates = per_example(
         model, data, lambda x, index: measure(x, start.words, start.example + index), progress
     )

@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.distributions.factors import factors
-from tfvae.evaluation.batches import per_example
-from tfvae.evaluation.latent.ability import prepared
+from tfvae.evaluation.batches import compiled, per_example
 from tfvae.models.base import AbstractVAE
 
 _NUMBERS = 2**23  # of z_d under every posterior of a batch, held at a time
@@ -46,7 +45,7 @@ def log_densities(
     index = np.minimum(np.arange(blocks * each), rows - 1)  # the last block is filled up
     blocked = tf.constant(z[index].reshape(blocks, each, size)), tf.constant(owners[index].reshape(blocks, each))
     total = LogDensities(*(np.full([rows, *more], -np.inf) for more in ([], [], [size if separable else 0])))
-    score = prepared(model, ("aggregate", separable), lambda *given: _score(model, separable, *given))
+    score = compiled(model, ("aggregate", separable), lambda *given: _score(model, separable, *given), xla=False)
 
     def add(batch: np.ndarray, first: tf.Tensor) -> tuple[tf.Tensor]:
         parts = score(batch, first, tf.constant(len(x)), *blocked)

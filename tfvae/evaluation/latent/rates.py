@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfvae.distributions.factors import factors
 from tfvae.distributions.factors import rate_per_dimension as closed_rates
 from tfvae.errors import positive_int
-from tfvae.evaluation.batches import per_example, standard_error
+from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.evaluation.latent import ability
 from tfvae.evaluation.latent.plain import measured, numbers
 from tfvae.evaluation.printing import about_examples, plus_minus
@@ -109,7 +109,7 @@ def rate_per_dimension(
     if refused := ability.no_rate_per_dimension(model):
         raise ValueError(refused)
     samples = 0 if ability.closed(model) else samples
-    measure = ability.prepared(model, ("rate_per_dimension", samples), _rates(model, samples))
+    measure = compiled(model, ("rate_per_dimension", samples), _rates(model, samples), xla=False)
     (rates,) = per_example(model, data, lambda x, index: measure(x, start.words, start.example + index), progress)
     total = rates.sum(1)  # [n, D] to [n]
     errors = np.array([standard_error(column) for column in rates.T])

@@ -7,7 +7,7 @@ import numpy as np
 from tfvae.errors import number_in, positive_int
 from tfvae.evaluation.latent.verdicts import ClassifierTest, MMDTest
 from tfvae.objectives.kernels import RBF
-from tfvae.random import as_seed
+from tfvae.random import generator
 
 _LEAST = 4  # points of each sample
 _AT_ONCE = 100  # permutations
@@ -52,7 +52,7 @@ def mmd_test(
         0.002
     """
     a, b = _samples(a, b)
-    permutations, generator = positive_int("permutations", permutations), _generator(seed)
+    permutations, rng = positive_int("permutations", permutations), generator(seed)
     points = np.concatenate([a, b])
     sigma = _median_distance(points) if bandwidth is None else number_in("bandwidth", bandwidth, 1e-6)
     kernel = RBF(sigma / math.sqrt(points.shape[1]))(points, points).numpy()  # its width grows as sqrt(D)
@@ -60,7 +60,7 @@ def mmd_test(
     first = np.arange(len(points)) < len(a)
     (value,) = _discrepancies(kernel, first[None])
     null = np.concatenate([
-        _discrepancies(kernel, generator.permuted(np.tile(first, [min(_AT_ONCE, permutations - done), 1]), axis=1))
+        _discrepancies(kernel, rng.permuted(np.tile(first, [min(_AT_ONCE, permutations - done), 1]), axis=1))
         for done in range(0, permutations, _AT_ONCE)
     ])  # fmt: skip
     # The sums of a permutation that changes nothing may differ in the last bit.
@@ -126,11 +126,11 @@ def c2st(a: np.ndarray, b: np.ndarray, classifier: object = None, seed: int | tu
     from sklearn.ensemble import RandomForestClassifier
 
     a, b = _samples(a, b)
-    generator = _generator(seed)
+    rng = generator(seed)
     size = min(len(a), len(b))
-    a, b = (sample[generator.permutation(len(sample))[:size]] for sample in (a, b))
+    a, b = (sample[rng.permutation(len(sample))[:size]] for sample in (a, b))
     half = size // 2
-    forest = RandomForestClassifier(min_samples_leaf=5, random_state=int(generator.integers(2**31)))
+    forest = RandomForestClassifier(min_samples_leaf=5, random_state=int(rng.integers(2**31)))
     learner = clone(forest if classifier is None else classifier)
     learner.fit(np.concatenate([a[:half], b[:half]]), np.repeat([0, 1], half))
     answers = learner.predict(np.concatenate([a[half:], b[half:]]))
@@ -157,7 +157,3 @@ def _samples(a: object, b: object) -> list[np.ndarray]:
             f"{list(checked[0].shape)}, b of shape {list(checked[1].shape)}"
         )
     return checked
-
-
-def _generator(seed: int | tuple[int, int]) -> np.random.Generator:
-    return np.random.default_rng([int(word) % 2**32 for word in as_seed(seed).words])

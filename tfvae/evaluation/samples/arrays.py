@@ -1,10 +1,9 @@
 """Features of two sets of examples: checked, halved, compared in blocks of bounded memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import pairwise_distances_chunked
 
 _MEGABYTES = 64  # of distances at a time
 _ROUNDING = 1e-7  # of a distance, relative to the largest norm: |x|^2 - 2 x.y + |y|^2 cancels for near points
@@ -79,17 +78,24 @@ def half(draws: np.random.Generator, values: np.ndarray) -> tuple[np.ndarray, np
     return values[order[: len(order) // 2]], values[order[len(order) // 2 :]]
 
 
+def _distances(queries: np.ndarray, points: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the distances of some queries to all points, [q, n], in blocks of bounded memory."""
+    from sklearn.metrics import pairwise_distances_chunked  # it takes most of a second, so only where it is needed
+
+    return pairwise_distances_chunked(queries, points, working_memory=_MEGABYTES)
+
+
 def radii(points: np.ndarray, k: int) -> np.ndarray:
     """Return the distance of each point to its k-th nearest among the others, [n], a little more for rounding."""
     # A point is its own nearest. Products of matrices are several times as fast as a search where cores are busy.
-    blocks = pairwise_distances_chunked(points, working_memory=_MEGABYTES)
+    blocks = _distances(points, points)
     distances = np.concatenate([np.partition(block, k, axis=1)[:, k] for block in blocks])
     return distances + _ROUNDING * float(np.linalg.norm(points, axis=1).max())
 
 
 def nearest(points: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the distance of each query to the nearest point, and which that is, [m] each."""
-    blocks = pairwise_distances_chunked(queries, points, working_memory=_MEGABYTES)
+    blocks = _distances(queries, points)
     index = np.concatenate([block.argmin(1) for block in blocks])
     return np.linalg.norm(queries - points[index], axis=1), index  # by differences, so that a copy is at zero
 
@@ -97,7 +103,7 @@ def nearest(points: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.nda
 def inside(points: np.ndarray, within: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Count the balls around points that hold each query, [m], and tell which balls hold any, [n]."""
     counts, held = [], np.zeros(len(points), bool)
-    for distances in pairwise_distances_chunked(queries, points, working_memory=_MEGABYTES):
+    for distances in _distances(queries, points):
         holds = distances <= within
         counts.append(holds.sum(1))
         held |= holds.any(0)

@@ -17,7 +17,7 @@ from tfvae.evaluation.samples.kernel import KernelDistance, kernel_distance
 from tfvae.evaluation.samples.memory import Memorisation, memorisation
 from tfvae.evaluation.samples.neighbours import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
 from tfvae.models.base import AbstractVAE, require_vae
-from tfvae.random import Seed, as_seed
+from tfvae.random import Seed, as_seed, generator
 
 _ROWS = 500  # samples decoded, or examples whose features are computed, at a time
 _LEAST = 20  # test and validation examples, below which nothing is measured
@@ -194,7 +194,7 @@ def measure(
             f"Received: count={count}, sizes={splits.sizes}"
         )
     start = as_seed(seed)
-    number = int(np.random.default_rng(start.words.numpy().view(np.uint32)).integers(2**31 - 1))
+    number = int(generator(start).integers(2**31 - 1))
     of = FeatureClassifier(splits, seed=number // 2) if features is None else features
     draws = np.random.default_rng(number)
     train, held_out = before_binarization(splits, "train"), before_binarization(splits, "test")
