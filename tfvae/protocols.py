@@ -132,7 +132,7 @@ UNLABELLED = Protocol(
 """The protocol of a number that has none."""
 
 _PYTHAE = "pythae's table of reproductions, examples/scripts/reproducibility/README.md"
-_ALTOSAAR = "README of github.com/altosaar/variational-autoencoder"
+_ALTOSAAR = "README of github.com/altosaar/variational-autoencoder, whose script draws 1000 samples an image"
 _TOMCZAK = "Tomczak and Welling 2018, as quoted from memory: not verified"
 
 larochelle_static = Protocol(

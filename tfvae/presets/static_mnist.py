@@ -11,7 +11,7 @@ from tfvae.models import VAE
 from tfvae.objectives import ELBO
 from tfvae.objectives.schedules import Linear
 from tfvae.presets.preset import Preset
-from tfvae.presets.selection import BestValidation, LastEpoch
+from tfvae.presets.selection import BestValidation
 from tfvae.protocols import larochelle_static
 
 _WARM_UP = 100
@@ -65,25 +65,35 @@ vamp_static_mnist = replace(
     published=larochelle_static.of("VampPrior, K = 500"),
     twin="vae_gated_static_mnist",
 )
+
+def _rmsprop(_: int) -> keras.optimizers.Optimizer:
+    """Return RMSprop with the constants of PyTorch, which the published runs used.
+
+    With Keras' own, rho 0.9 and 1e-7 under the root where gradients are means over the batch, the flow ended 2.6 nats
+    below the published number.
+    """
+    return keras.optimizers.RMSprop(1e-3, rho=0.99, epsilon=1e-12, centered=True)
+
+
 mean_field_static_mnist = Preset(
     name="mean_field_static_mnist",
     says="784-256-256-[128]-256-256-784, ReLU",
     citation=str(zoo.vae.citation),
     protocol=larochelle_static,
     model=lambda splits: zoo.vae(splits.shape, 128, units=(256, 256), seed=0),
-    optimizing=lambda steps: keras.optimizers.RMSprop(1e-3, centered=True),
-    trained="RMSprop, centred, learning rate 1e-3",
+    optimizing=_rmsprop,
+    trained="RMSprop, centred, learning rate 1e-3, decay 0.99",
     epochs=166,  # 65,000 steps
     batch_size=128,
-    selection=LastEpoch(),
+    selection=BestValidation(),
     published=larochelle_static.of("VAE, [128], mean field"),
 )
 iaf_static_mnist = replace(
     mean_field_static_mnist,
     name="iaf_static_mnist",
-    says="784-256-256-[128]-256-256-784, ReLU, two inverse autoregressive steps of 256 units",
+    says="784-256-256-[128]-256-256-784, ReLU, two inverse autoregressive steps of two layers of 256",
     citation=str(zoo.iaf.citation),
-    model=lambda splits: zoo.iaf(splits.shape, 128, units=(256, 256), steps=2, hidden=(256,), seed=0),
+    model=lambda splits: zoo.iaf(splits.shape, 128, units=(256, 256), steps=2, hidden=(256, 256), seed=0),
     epochs=384,  # 150,000 steps
     published=larochelle_static.of("VAE, [128], inverse autoregressive flow"),
     twin="mean_field_static_mnist",
