@@ -25,7 +25,7 @@ def saved(tmp_path_factory):
     return str(path)
 
 
-@pytest.mark.parametrize("command", ["", "train", "evaluate", "export", "zoo"])
+@pytest.mark.parametrize("command", ["", "train", "evaluate", "export", "explore", "zoo"])
 def test_help_imports_nothing_heavy(command):
     shown = _run(
         "import sys\nfrom tfvae.cli import app\n"
@@ -35,7 +35,7 @@ def test_help_imports_nothing_heavy(command):
     )
     assert "loaded: []" in shown, shown
     if not command:
-        assert all(name in shown for name in ("train", "evaluate", "export", "zoo"))
+        assert all(name in shown for name in ("train", "evaluate", "export", "explore", "zoo"))
 
 
 def test_help_names_the_binarizations_there_are():

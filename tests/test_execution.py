@@ -173,6 +173,7 @@ def _trained(source, folder=None, moments=(), epochs=3):
     return model
 
 
+@pytest.mark.slow
 def test_stopped_at_ten_random_moments_it_ends_as_if_undisturbed(tmp_path, seed):
     moments = np.random.default_rng(seed).integers(0, 4, 10)
     straight = _trained(lambda: data.load("digits", batch_size=64).train)

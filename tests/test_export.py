@@ -157,6 +157,7 @@ def test_verify_sees_a_difference(model, folder, tmp_path):
     assert min(value for by_name in parity.differences.values() for value in by_name.values()) > 1e-3
 
 
+@pytest.mark.slow
 def test_an_mnist_model_agrees_in_three_formats(tfds_dir, tmp_path):
     splits = data.load("mnist", data_dir=tfds_dir)
     model = zoo.vae(splits.shape, 10, units=(50,), seed=0)

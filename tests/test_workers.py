@@ -41,6 +41,7 @@ def _cluster(command, workers=2):
     return outputs
 
 
+@pytest.mark.slow
 def test_train_needs_nothing_but_the_description_of_the_cluster(tmp_path):
     folder = tmp_path / "run"
     outputs = _cluster([sys.executable, "-m", "tfvae", "train", "--units", "16", "--latent-dim", "2", "--epochs", "2",

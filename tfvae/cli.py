@@ -1,4 +1,4 @@
-"""The command line: `tfvae train`, `evaluate`, `export` and `zoo`. Strings become objects here and in run/options.
+"""The command line: `tfvae train`, `evaluate`, `export`, `explore`, `zoo`. Strings become objects here and in options.
 
 Each command imports what it needs when it runs, so that `--help` does not wait for TensorFlow.
 """
@@ -25,6 +25,10 @@ _DEFAULT = "default: what suits the data"
 ModelArgument = Annotated[Path, typer.Argument(help="A run's folder, or a .keras file.")]
 DataOption = Annotated[str | None, typer.Option(help="Data set; default: the run's.")]
 DataDirOption = Annotated[str | None, typer.Option(help="Folder of prepared data; default: $TFDS_DATA_DIR.")]
+RuntimeOption = Annotated[
+    Path | None,
+    typer.Option(help="node_modules with @litertjs/core, for the page; default: fetched from npm once, 10 MB."),
+]
 
 
 @app.command("train")
@@ -120,10 +124,18 @@ def evaluate_command(
 def export_command(
     path: ModelArgument,
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default: beside the model.")] = None,
+    web: Annotated[Path | None, typer.Option(help="Write a page for browsers to this folder instead.")] = None,
+    data: DataOption = None,
+    data_dir: DataDirOption = None,
+    runtime: RuntimeOption = None,
 ) -> None:
-    """Write saved_model/1 and model.tflite of a saved model, and compare both with it."""
+    """Write saved_model/1 and model.tflite of a saved model, and compare both with it; or a page for browsers."""
     from tfvae import export
 
+    if web is not None:
+        _write_page(path, web, data, data_dir, runtime)
+        typer.echo(f"wrote {web}; look at it: tfvae explore {web}")
+        return
     try:
         model = _load_model(path)
         folder = out or (path if path.is_dir() else path.parent)
@@ -132,6 +144,36 @@ def export_command(
     except (ValueError, OSError, ExportError) as error:
         _fail(error)
     typer.echo(f"wrote {folder / 'saved_model' / '1'} and {folder / 'model.tflite'}")
+
+
+@app.command("explore")
+def explore_command(
+    path: Annotated[Path, typer.Argument(help="A run's folder, a .keras file, or a page that was written already.")],
+    data: DataOption = None,
+    data_dir: DataDirOption = None,
+    runtime: RuntimeOption = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to serve; default: a free port.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Show a model in the browser: its latent space, drawings, samples. Serves on this machine alone until Ctrl-C."""
+    import tempfile
+    import webbrowser
+
+    from tfvae.browser import is_page, serve
+
+    def ready(address: str) -> None:
+        typer.echo(f"{address}  (Ctrl-C ends)")
+        if browser:
+            webbrowser.open(address)
+
+    with tempfile.TemporaryDirectory() as scratch:
+        page = path if is_page(path) else Path(scratch, "page")
+        if page != path:
+            _write_page(path, page, data, data_dir, runtime)
+        try:
+            serve(page, port, ready)
+        except OSError as error:
+            _fail(error)
 
 
 @app.command("zoo")
@@ -178,6 +220,22 @@ def _load(path: Path, data: str | None) -> "tuple[AbstractVAE, Recipe]":
     return _load_model(path), recipe
 
 
+def _write_page(path: Path, folder: Path, data: str | None, data_dir: str | None, runtime: Path | None) -> None:
+    """Write the page of a saved model, and say what it goes without."""
+    from tfvae import export
+    from tfvae.data import DatasetNotAvailable
+
+    try:
+        model, recipe = _load(path, data)
+        splits = recipe.load_data(data_dir)
+        title = recipe.title if data is None else ""
+        refused = export.web_page(model, splits, folder, title=title, runtime_from=runtime)
+    except (ValueError, OSError, DatasetNotAvailable, ExportError) as error:
+        _fail(error)
+    for name, why in refused.items():
+        typer.echo(f"the page goes without {name}: {why}")
+
+
 def _load_model(path: Path) -> "AbstractVAE":
     from tfvae.models.loading import load_model
 
@@ -219,6 +277,7 @@ def _report(folder: Path, result: dict) -> None:
         "  saved_model/1/        TF Serving\n"
         "  model.tflite          phones and browsers\n\n"
         "Next:\n"
+        f"  tfvae explore {folder}\n"
         f"  tfvae evaluate {folder} --samples 5000\n"
         f"  tensorboard --logdir {folder}/logs\n"
         f"  tfvae train --data mnist\n"

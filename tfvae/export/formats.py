@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import keras
@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from tfvae.errors import ExportError
 from tfvae.export import verification
-from tfvae.export.signatures import Signature, cannot_offer, signatures
+from tfvae.export.extras import Extra
+from tfvae.export.signature import Signature
+from tfvae.export.signatures import cannot_offer, signatures
 from tfvae.files import replacing
 from tfvae.models.base import AbstractVAE, require_vae
 
@@ -18,13 +20,16 @@ SAVED_MODEL_TOLERANCE = 1e-4
 TFLITE_TOLERANCE = 1e-3
 
 
-def saved_model(model: AbstractVAE, folder: str | Path, without: Collection[str] = ()) -> verification.Parity:
+def saved_model(
+    model: AbstractVAE, folder: str | Path, without: Collection[str] = (), *, extras: Sequence[Extra] = ()
+) -> verification.Parity:
     """Write a SavedModel with every signature; loading it needs TensorFlow alone.
 
     Args:
         model: a model of the library.
         folder: where to write; TF Serving wants NAME/1. An older export there is replaced once the new one agrees.
         without: names of signatures to leave out, such as those that the model cannot offer.
+        extras: signatures beyond the six that every export has, such as `[export.Score(), export.Impute()]`.
 
     Returns:
         The largest differences from the Keras model, a `Parity`.
@@ -41,14 +46,19 @@ def saved_model(model: AbstractVAE, folder: str | Path, without: Collection[str]
     """
     _refuse_other_files(Path(folder))
     with replacing(folder) as path:
-        _write(signatures(model, without), model, path)
-        parity = verification.verify(model, saved_model=path, without=without)
+        write(signatures(model, without, extras), model, path)
+        parity = verification.verify(model, saved_model=path, without=without, extras=extras)
         _require(parity, SAVED_MODEL_TOLERANCE, folder)
     return parity
 
 
 def tflite(
-    model: AbstractVAE, path: str | Path, without: Collection[str] = (), *, source: str | Path | None = None
+    model: AbstractVAE,
+    path: str | Path,
+    without: Collection[str] = (),
+    *,
+    extras: Sequence[Extra] = (),
+    source: str | Path | None = None,
 ) -> verification.Parity:
     """Write a TFLite file with every signature, dynamic batch, builtin operators only.
 
@@ -56,6 +66,7 @@ def tflite(
         model: a model of the library.
         path: where to write; an older file there is replaced once the new one agrees.
         without: names of signatures to leave out, such as those that need an operator which is not built in.
+        extras: signatures beyond the six that every export has, such as `[export.Score(), export.Impute()]`.
         source: folder of a SavedModel of this model, if there is one, to convert instead of a new one: half the time.
 
     Returns:
@@ -81,13 +92,13 @@ def tflite(
     if Path(path).is_dir():
         raise ExportError(f"Expected a path of a file, such as model.tflite. Received: {path}, which is a folder")
     with tempfile.TemporaryDirectory() as scratch, replacing(path) as target:
-        offered = signatures(model, without)
+        offered = signatures(model, without, extras)
         folder = Path(scratch, "saved_model") if source is None else Path(source)
         if source is None:
-            _write(offered, model, folder)
-        target.write_bytes(_convert(folder, list(offered)))
-        _refuse_foreign_operators(target)
-        parity = verification.verify(model, tflite=target, without=without)
+            write(offered, model, folder)
+        target.write_bytes(convert(folder, list(offered)))
+        refuse_foreign_operators(target)
+        parity = verification.verify(model, tflite=target, without=without, extras=extras)
         _require(parity, TFLITE_TOLERANCE, path)
     return parity
 
@@ -102,15 +113,16 @@ def _refuse_other_files(folder: Path) -> None:
         )
 
 
-def _write(offered: dict[str, Signature], model: AbstractVAE, folder: Path) -> None:
-    archive = keras.export.ExportArchive()
-    archive.track(model)
+def write(offered: dict[str, Signature], model: AbstractVAE, folder: Path) -> None:
+    """Write a SavedModel with these signatures."""
+    archive = keras.export.ExportArchive()  # which tracks what the functions read; tracking the model too doubles it
     for name, signature in offered.items():
         archive.add_endpoint(name, signature.function, input_signature=list(signature.inputs.values()))
     archive.write_out(str(folder), verbose=False)
 
 
-def _convert(folder: Path, names: list[str]) -> bytes:
+def convert(folder: Path, names: list[str]) -> bytes:
+    """Return the signatures of a SavedModel as a TFLite file; what cannot be converted is named."""
     try:
         return _converted(folder, names)
     except _Unconvertible as error:
@@ -144,7 +156,8 @@ def _converted(folder: Path, names: list[str]) -> bytes:
         raise _Unconvertible(missing if operators else str(error)[:300]) from error
 
 
-def _refuse_foreign_operators(path: Path) -> None:
+def refuse_foreign_operators(path: Path) -> None:
+    """Raise ExportError if a file holds an operator that is not part of every runtime, or keeps a state."""
     foreign = sorted(name for name in verification.operators(path) if not verification.is_builtin(name))
     if foreign:
         raise ExportError(f"Expected builtin operators without state only. Received: operators={foreign}")

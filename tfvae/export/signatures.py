@@ -1,35 +1,30 @@
 """The functions that an exported model offers: tensors in, a dictionary of tensors out."""
 
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
 from tfvae.distributions.moments import moments
 from tfvae.errors import ExportError
+from tfvae.export.extras import Extra
+from tfvae.export.inputs import noise, on_support
+from tfvae.export.signature import Signature, signature
 from tfvae.models.base import AbstractVAE, require_vae
 from tfvae.random import Seed, draw, has_rule
 
 _CHUNK = 16  # samples of the evidence drawn at a time: bounds memory, and costs at most 15 decodings too many
 
 
-class Signature(NamedTuple):
-    """One function of an exported model."""
+def signatures(model: AbstractVAE, without: Collection[str] = (), extras: Sequence[Extra] = ()) -> dict[str, Signature]:
+    """Return every signature of a model: encode, decode, reconstruct, generate, elbo, log_evidence, and extras.
 
-    function: Callable
-    """From tensors to a dictionary of tensors."""
-    inputs: dict[str, tf.TensorSpec]
-    """Names, shapes and dtypes of the inputs."""
-
-
-def signatures(model: AbstractVAE, without: Collection[str] = ()) -> dict[str, Signature]:
-    """Return every signature of a model: encode, decode, reconstruct, generate, elbo and log_evidence.
-
-    `serving_default` is `reconstruct`. Randomness enters only through `seed`, int32 [2].
+    `serving_default` is `reconstruct`. Randomness enters only through `seed`, int32 [2]. A prior that runs a
+    network over data, as a VampPrior does over its pseudo-inputs, becomes a constant distribution.
 
     Args:
         model: a model of the library.
         without: names of signatures to leave out.
+        extras: signatures beyond those, such as `Score()`.
 
     Raises:
         ExportError: naming the signatures that the model cannot offer, and why, unless they are left out.
@@ -41,21 +36,20 @@ def signatures(model: AbstractVAE, without: Collection[str] = ()) -> dict[str, S
         ['decode', 'elbo', 'encode', 'generate', 'log_evidence', 'serving_default']
     """
     require_vae(model)
+    prior = model.prior.fixed()
+    model = model if prior is model.prior else model.with_prior(prior)
     every = _every(model)
     if unknown := sorted(set(without) - set(every)):
         raise ValueError(f"Expected names among {', '.join(every)}. Received: without={unknown}")
     if refused := {name: why for name, why in refusals(model).items() if name not in without}:
         raise cannot_offer(refused)
-    return {name: signature for name, signature in every.items() if name not in without}
+    for extra in extras:
+        every |= extra.signatures(model)
+    return {name: function for name, function in every.items() if name not in without}
 
 
 def _every(model: AbstractVAE) -> dict[str, Signature]:
     """Return every signature, whether the model can offer it or not."""
-    dtype = tf.as_dtype(model.variable_dtype)
-    x = tf.TensorSpec([None, *model.fits.event_shape], dtype, "x")
-    z = tf.TensorSpec([None, model.fits.latent_dim], dtype, "z")
-    seed, n = tf.TensorSpec([2], tf.int32, "seed"), tf.TensorSpec([], tf.int32, "n")
-    samples = tf.TensorSpec([], tf.int32, "samples")
 
     def reconstruct(x: tf.Tensor) -> dict:
         return {"mean": model(x)}
@@ -68,23 +62,23 @@ def _every(model: AbstractVAE) -> dict[str, Signature]:
         return {"mean": model.decoder(z).mean()}
 
     def generate(n: tf.Tensor, seed: tf.Tensor) -> dict:
-        z = draw(model.prior(), n, Seed(seed))
+        z = draw(model.prior(), n, noise(seed))
         return {"x": model.decoder(z).mean(), "z": z}
 
     def elbo(x: tf.Tensor, seed: tf.Tensor) -> dict:
-        trace = model.trace(x, 1, Seed(seed))
-        return {"elbo": trace.elbo, "rate": trace.rate, "distortion": trace.distortion}
+        trace = model.trace(x, 1, noise(seed))
+        return on_support(model, x, {"elbo": trace.elbo, "rate": trace.rate, "distortion": trace.distortion})
 
     def log_evidence(x: tf.Tensor, samples: tf.Tensor, seed: tf.Tensor) -> dict:
-        return {"log_evidence": _log_evidence(model, x, samples, Seed(seed))}
+        return on_support(model, x, {"log_evidence": _log_evidence(model, x, samples, noise(seed))})
 
     return {
-        "serving_default": Signature(reconstruct, {"x": x}),
-        "encode": Signature(encode, {"x": x}),
-        "decode": Signature(decode, {"z": z}),
-        "generate": Signature(generate, {"n": n, "seed": seed}),
-        "elbo": Signature(elbo, {"x": x, "seed": seed}),
-        "log_evidence": Signature(log_evidence, {"x": x, "samples": samples, "seed": seed}),
+        "serving_default": signature(model, reconstruct, "x"),
+        "encode": signature(model, encode, "x"),
+        "decode": signature(model, decode, "z"),
+        "generate": signature(model, generate, "n", "seed"),
+        "elbo": signature(model, elbo, "x", "seed"),
+        "log_evidence": signature(model, log_evidence, "x", "samples", "seed"),
     }
 
 

@@ -1,14 +1,14 @@
 """Does an exported file give the Keras model's numbers?"""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from tfvae.distributions.moments import centre
 from tfvae.errors import ExportError, whole_number_in
+from tfvae.export.extras import Extra
 from tfvae.export.signatures import signatures
 from tfvae.models.base import AbstractVAE
 from tfvae.random import Seed, draw
@@ -47,6 +47,7 @@ def verify(
     x: np.ndarray | None = None,
     seed: int = 0,
     without: Collection[str] = (),
+    extras: Sequence[Extra] = (),
 ) -> Parity:
     """Run Keras, SavedModel and TFLite on the same inputs and return the largest difference of each signature.
 
@@ -59,6 +60,7 @@ def verify(
         x: data to try, [B, *event]; draws from the model itself if not given.
         seed: seed of the draws, from 0 to 2^31 - 1.
         without: names of signatures that were left out.
+        extras: those that were added.
 
     Returns:
         A `Parity`.
@@ -77,15 +79,15 @@ def verify(
     seed = whole_number_in("seed", seed, 0, 2**31 - 1)
     runners: dict[str, Callable] = {}
     if saved_model is not None:
-        runners["SavedModel"] = _saved_model_runner(Path(saved_model))
+        runners["SavedModel"] = saved_model_runner(Path(saved_model))
     if tflite is not None:
         runners["TFLite"] = _tflite_runner(Path(tflite))
     if not runners:
         raise ValueError("Expected saved_model=, tflite= or both. Received: neither")
-    x = _draws(model, seed) if x is None else model.check.array(x).astype(model.variable_dtype)
+    x = draws(model, seed) if x is None else model.check.array(x).astype(model.variable_dtype)
     differences: dict[str, dict[str, float]] = {kind: {} for kind in runners}
-    for name, signature in signatures(model, without).items():
-        for inputs in _inputs(name, model, x, seed):
+    for name, signature in signatures(model, without, extras).items():
+        for inputs in signature.tried(x, seed):
             expected = signature.function(**{key: tf.constant(value) for key, value in inputs.items()})
             for kind, run in runners.items():
                 worst = max(_difference(run(name, inputs)[key], expected[key].numpy()) for key in expected)
@@ -112,28 +114,10 @@ def is_builtin(operator: str) -> bool:
     return not operator.startswith(("CUSTOM", *_STATEFUL))
 
 
-def _draws(model: AbstractVAE, seed: int) -> np.ndarray:
+def draws(model: AbstractVAE, seed: int) -> np.ndarray:
     """Data on the likelihood's support: draws from the model."""
     z = draw(model.prior(), 5, Seed(tf.constant([seed, 1])))
     return model.decoder(z).sample(seed=[seed, 2]).numpy().astype(model.variable_dtype)
-
-
-def _inputs(name: str, model: AbstractVAE, x: np.ndarray, seed: int) -> Iterator[dict]:
-    seeds = [np.array(pair, np.int32) for pair in ((seed, 0), (-7, 2**31 - 1))]
-    batches = [x[:1], x]
-    if name in ("serving_default", "encode"):
-        yield from ({"x": batch} for batch in batches)
-    elif name == "decode":
-        yield from ({"z": centre(model.encoder(batch)).numpy()} for batch in batches)
-    elif name == "generate":
-        yield from ({"n": np.int32(n), "seed": pair} for n, pair in zip((1, 7), seeds, strict=True))
-    elif name == "elbo":
-        yield from ({"x": batch, "seed": pair} for batch, pair in zip(batches, seeds, strict=True))
-    else:
-        yield from (
-            {"x": batch, "samples": np.int32(samples), "seed": pair}
-            for batch, samples, pair in zip(batches, (1, 40), seeds, strict=True)
-        )
 
 
 def _difference(got: np.ndarray, expected: np.ndarray) -> float:
@@ -154,10 +138,15 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)[:300]
 
 
-def _saved_model_runner(folder: Path) -> Callable:
+def saved_model_runner(folder: Path) -> Callable:
+    """Return a function that runs a signature of a SavedModel by its name, on arrays.
+
+    Raises:
+        ExportError: if there is no SavedModel, or it lacks the signature, or does not run.
+    """
     try:
         loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, IndexError, tf.errors.OpError) as error:  # of damaged weights too
         raise ExportError(f"Expected a SavedModel. Received: {folder}, which does not load: {error}") from error
 
     def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

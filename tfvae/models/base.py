@@ -79,6 +79,14 @@ class AbstractVAE(keras.Model):
             return tf.fill(tf.shape(log_ratio)[1:], tf.constant(float("nan"), log_ratio.dtype))  # never to be used
         return tfd.kl_divergence(q, p) if self.fits.exact_rate else tf.reduce_mean(log_ratio, 0)
 
+    def with_prior(self, prior: Prior) -> "AbstractVAE":
+        """Return a model of the same encoder, decoder and objective, which are shared, with another prior.
+
+        Raises:
+            IncompatibleParts: if the prior does not fit the posterior.
+        """
+        return type(self)(self.encoder, self.decoder, prior, self.objective, seed=self.seed, name=self.name)
+
     # Training ------------------------------------------------------------------------------------------------------
 
     def train_step(self, data: object) -> dict:

@@ -1,17 +1,19 @@
 """From a finished run to the folder of a preset: what users need, and nothing of the training."""
 
-import json
 import shutil
 from pathlib import Path
 
-from tfvae.files import replacing, write_json
+from tfvae import export
+from tfvae.files import replacing
 from tfvae.models.loading import load_model
 
-_COPIED = ("model.tflite", "card.md", "run.json", "report.html", "pictures")
+_COPIED = ("run.json", "report.html", "pictures")
 
 
 def publish(run: str | Path, target: str | Path) -> None:
-    """Copy a finished, evaluated run to a folder in the layout of TF Serving: 1/, model.keras, model.tflite, card.
+    """Bring a finished, evaluated run to a folder in the layout of TF Serving: 1/, model.keras, model.tflite, card.
+
+    The exports are written anew, 1/ with the requests by which a server warms up.
 
     The optimiser's state, two thirds of the run's model.keras, stays behind.
 
@@ -29,6 +31,8 @@ def publish(run: str | Path, target: str | Path) -> None:
         ...
         ValueError: Expected a run that was finished and evaluated, with report.html. Received: runs/none
     """
+    from tfvae.run import card  # which imports the recipes of this room
+
     run, target = Path(run), Path(target)
     if not (run / "report.html").is_file():
         raise ValueError(f"Expected a run that was finished and evaluated, with report.html. Received: {run}")
@@ -38,8 +42,12 @@ def publish(run: str | Path, target: str | Path) -> None:
         for name in _COPIED:
             copy = shutil.copytree if (run / name).is_dir() else shutil.copyfile
             copy(run / name, folder / name)
-        shutil.copytree(run / "saved_model" / "1", folder / "1")
         model.save(folder / "model.keras")
-        card = json.loads((run / "card.json").read_text(encoding="utf-8"))
-        card["bytes"]["model.keras"] = (folder / "model.keras").stat().st_size
-        write_json(folder / "card.json", card)
+        known = card.read(run)
+        served = export.serving(model, folder, without=tuple(known["refused"].get("SavedModel", ())))
+        mobile = export.tflite(
+            model, folder / "model.tflite", tuple(known["refused"].get("TFLite", ())), source=folder / "1"
+        )
+        known["parity"] = served.differences | mobile.differences
+        known["bytes"] = {name: card.size(folder / name) for name in ("model.keras", "1", "model.tflite")}
+        card.save(folder, known)

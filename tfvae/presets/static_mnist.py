@@ -66,6 +66,7 @@ vamp_static_mnist = replace(
     twin="vae_gated_static_mnist",
 )
 
+
 def _rmsprop(_: int) -> keras.optimizers.Optimizer:
     """Return RMSprop with the constants of PyTorch, which the published runs used.
 

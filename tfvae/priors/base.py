@@ -21,6 +21,10 @@ class Prior(keras.layers.Layer):
         """Return p(z), with batch shape [] and event shape [D]."""
         raise NotImplementedError
 
+    def fixed(self) -> "Prior":
+        """Return a prior with the same density that runs no network over data: itself, for most priors."""
+        return self
+
     def __call__(self) -> tfd.Distribution:
         # Keras' own __call__ refuses a call without arguments.
         return self.distribution()

@@ -10,6 +10,7 @@ from tfvae.distributions import Mixture
 from tfvae.errors import IncompatibleParts, number_in, positive_int
 from tfvae.heads.support import REAL
 from tfvae.priors.base import Prior
+from tfvae.priors.fixed import Fixed
 
 PSEUDO_INPUTS = keras.initializers.RandomNormal(0.5, 0.01)
 
@@ -117,6 +118,9 @@ class VampPrior(Prior):
     def distribution(self) -> tfd.Distribution:
         posteriors = self.encoder(tf.convert_to_tensor(self.pseudo_inputs))  # batch shape [K]
         return Mixture(tfd.Categorical(logits=tf.zeros([self.components], posteriors.dtype)), posteriors)
+
+    def fixed(self) -> Prior:
+        return Fixed(self.distribution(), self.support)
 
     def get_config(self) -> dict:
         return {

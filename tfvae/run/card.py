@@ -57,7 +57,7 @@ def write(
         "recipe": recipe.as_json(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
         **results(recipe, measured, splits.sizes["test"], recipe.samples, 0),
-        "bytes": {name: _size(folder / name) for name in ("model.keras", "saved_model", "model.tflite")},
+        "bytes": {name: size(folder / name) for name in ("model.keras", "saved_model", "model.tflite")},
         "parity": parity,
         "refused": refused,
         "pictures": sorted(path.stem for path in (folder / "pictures").glob("[!.]*.png")),
@@ -104,7 +104,8 @@ def save(folder: Path, card: dict) -> None:
     write_json(folder / "card.json", card)
 
 
-def _size(path: Path) -> int:
+def size(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 

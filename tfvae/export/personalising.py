@@ -1,0 +1,107 @@
+"""Signatures that adapt a model to one user where it runs, without a variable: the adapter goes in and comes out."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfvae.conditional import Conditional
+from tfvae.errors import ExportError
+from tfvae.export.extras import Extra, require_rate
+from tfvae.export.inputs import noise, on_support
+from tfvae.export.signature import Signature, signature
+from tfvae.heads.base import Head
+from tfvae.models.base import AbstractVAE
+
+
+class Personalise(Extra):
+    """`personalise`, `decode_personalised` and `elbo_personalised`: a bias of the decoder's last layer for one user.
+
+        a <- a + lr grad_a 1/B sum_b log p(x_b | z_b, eta(z_b) + a),   z_b ~ q(z | x_b)
+
+    The adapter a is added to the parameters eta of p(x | z), and begins at zero, where the model is as it was. Nothing
+    is kept inside: `personalise` takes `x`, the `adapter`, the `learning_rate`, the number of `steps` and a `seed`, and
+    returns the new `adapter` and the `elbo` of each example with it, [B]. One draw of z for each example serves all
+    steps, for which the decoder's network runs once. Only the distortion depends on a, so that the gradient is that of
+    the ELBO.
+
+    Raises:
+        ExportError: if the decoder is not a network with a head of this library, the model has no rate, or the
+            posterior is sampled by TFP alone.
+
+    Reference: E. Ben Zaken, S. Ravfogel and Y. Goldberg, "BitFit: Simple Parameter-efficient Fine-tuning for
+    Transformer-based Masked Language-models", 2022, which trains biases alone, https://arxiv.org/abs/2106.10199.
+
+    Example:
+        >>> import tfvae
+        >>> sorted(tfvae.export.Personalise().signatures(tfvae.zoo.vae((8, 8, 1), 2)))
+        ['decode_personalised', 'elbo_personalised', 'personalise']
+    """
+
+    def signatures(self, model: AbstractVAE) -> dict[str, Signature]:
+        require_rate(model, "personalise")
+        if not isinstance(model.decoder, Conditional):
+            raise ExportError(
+                "Expected a decoder of a network and a head, whose last bias can be adapted, to offer personalise. "
+                f"Received: {type(model.decoder).__name__}"
+            )
+        personal = _Personal(model, model.decoder.network, model.decoder.head)
+        return {
+            "personalise": signature(model, personal.adapt, "x", "adapter", "learning_rate", "steps", "seed"),
+            "decode_personalised": signature(model, personal.decode, "z", "adapter"),
+            "elbo_personalised": signature(model, personal.elbo, "x", "adapter", "seed"),
+        }
+
+
+class _Personal(NamedTuple):
+    """A model whose decoder takes an adapter."""
+
+    model: AbstractVAE
+    network: keras.Layer
+    head: Head
+
+    def decode(self, z: tf.Tensor, adapter: tf.Tensor) -> dict:
+        return {"mean": self.head.distribution(self._parameters(z) + adapter).mean()}
+
+    def elbo(self, x: tf.Tensor, adapter: tf.Tensor, seed: tf.Tensor) -> dict:
+        return self._bound(x, *self._drawn(x, seed), adapter)
+
+    def adapt(
+        self, x: tf.Tensor, adapter: tf.Tensor, learning_rate: tf.Tensor, steps: tf.Tensor, seed: tf.Tensor
+    ) -> dict:
+        (eta, rate), examples = self._drawn(x, seed), tf.shape(x)[0]
+        share = learning_rate / tf.cast(tf.maximum(examples, 1), x.dtype)
+
+        def step(number: tf.Tensor, adapter: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            def add(which: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                return which + 1, total + _gradient(self.head, x[which], eta[which], adapter)
+
+            begin = (tf.constant(0), tf.zeros_like(adapter))
+            _, total = tf.while_loop(lambda which, _: which < examples, add, begin)
+            return number + 1, adapter + share * total
+
+        _, adapter = tf.while_loop(lambda number, _: number < steps, step, (tf.constant(0), adapter))
+        return {"adapter": adapter, **self._bound(x, eta, rate, adapter)}
+
+    def _parameters(self, z: tf.Tensor) -> tf.Tensor:
+        return self.head.parameters(self.network(z))  # [B, *event[:-1], width]
+
+    def _drawn(self, x: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        trace = self.model.trace(x, 1, noise(seed))
+        return self._parameters(trace.z[0]), trace.rate
+
+    def _bound(self, x: tf.Tensor, eta: tf.Tensor, rate: tf.Tensor, adapter: tf.Tensor) -> dict:
+        log_px = self.head.distribution(eta + adapter).log_prob(x)
+        return on_support(self.model, x, {"elbo": log_px - rate})  # [B]
+
+
+def _gradient(head: Head, x: tf.Tensor, eta: tf.Tensor, adapter: tf.Tensor) -> tf.Tensor:
+    """Return the gradient of log p(x | eta + adapter) for one example, whose shape is known.
+
+    With a batch of unknown size the gradient of what is broadcast needs an operator that TFLite has not.
+    """
+    with tf.GradientTape() as tape:
+        shifted = (eta + adapter)[None]  # [1, *event[:-1], width]
+        tape.watch(shifted)
+        log_px = head.distribution(shifted).log_prob(x[None])
+    return tape.gradient(log_px, shifted)[0]

@@ -1,0 +1,64 @@
+"""One function of an exported model, what it takes, and what it is tried on."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.distributions.moments import centre
+from tfvae.models.base import AbstractVAE
+
+Inputs = Iterator[dict[str, np.ndarray]]
+
+
+class Signature(NamedTuple):
+    """One function of an exported model."""
+
+    function: Callable
+    """From tensors to a dictionary of tensors."""
+    inputs: dict[str, tf.TensorSpec]
+    """Names, shapes and dtypes of the inputs."""
+    tried: Callable[[np.ndarray, int], Inputs]
+    """From data [B, *event] and a seed to the inputs on which an exported file is compared with the Keras model."""
+
+
+def signature(model: AbstractVAE, function: Callable, *names: str) -> Signature:
+    """Return a function as a signature, whose inputs are known by their names.
+
+    It is tried on one example, then on all, with an ordinary and a strange seed.
+    """
+    known = _inputs(model)
+    inputs = {name: known[name] for name in names}  # in this order they are given to the function
+
+    def tried(x: np.ndarray, seed: int) -> Inputs:
+        for some in (_trial(x[:1], (seed, 0), 1), _trial(x, (-7, 2**31 - 1), 7)):
+            if "z" in names:
+                some["z"] = centre(model.encoder(some["x"])).numpy()
+            if "adapter" in names:
+                some["adapter"] = np.full(inputs["adapter"].shape, 0.1)
+            yield {name: np.asarray(some[name], spec.dtype.as_numpy_dtype) for name, spec in inputs.items()}
+
+    return Signature(function, inputs, tried)
+
+
+def _inputs(model: AbstractVAE) -> dict[str, tf.TensorSpec]:
+    real = tf.as_dtype(model.variable_dtype)
+    event = [None, *model.fits.event_shape]
+    head = getattr(model.decoder, "head", None)
+    reals = {
+        "x": event, "x_a": event, "x_b": event, "mask": event, "z": [None, model.fits.latent_dim],
+        "level": [], "learning_rate": [],
+        "adapter": [*event[1:-1], getattr(head, "width", event[-1])],
+    }  # fmt: skip
+    whole: dict[str, list] = {"n": [], "samples": [], "steps": [], "seed": [2]}
+    return {name: tf.TensorSpec(shape, real, name) for name, shape in reals.items()} | {
+        name: tf.TensorSpec(shape, tf.int32, name) for name, shape in whole.items()
+    }
+
+
+def _trial(x: np.ndarray, seed: tuple[int, int], n: int) -> dict:
+    return {
+        "x": x, "x_a": x, "x_b": x[::-1], "mask": np.arange(x.size).reshape(x.shape) % 3 > 0,
+        "level": 0.07 * n, "learning_rate": 0.1 * n, "n": n, "samples": 6 * n, "steps": n, "seed": seed,
+    }  # fmt: skip
