@@ -30,7 +30,7 @@ class Extra(abc.ABC):
 
 
 class EncodeSample(Extra):
-    """`encode_sample`: a draw z ~ q(z | x), [B, D], from x and a seed.
+    """Signature `encode_sample`: a draw z ~ q(z | x), [B, D], from x and a seed.
 
     Raises:
         ExportError: if the posterior is sampled by TFP alone.
@@ -52,7 +52,7 @@ class EncodeSample(Extra):
 
 
 class Score(Extra):
-    """`score`: how anomalous each example is, the negative ELBO in nats, [B], from x and a seed.
+    """Signature `score`: how anomalous each example is, the negative ELBO in nats, [B], from x and a seed.
 
     Args:
         samples: draws of z for each example.
@@ -80,7 +80,7 @@ class Score(Extra):
 
 
 class IsAnomaly(Extra):
-    """`is_anomaly`: a decision for each example, with at most `level` false alarms.
+    """Signature `is_anomaly`: a decision for each example, with at most `level` false alarms.
 
         p(x) = (1 + #{i: s_i >= s(x)}) / (n + 1),   is_anomaly(x) = p(x) <= level
 
@@ -130,7 +130,7 @@ class IsAnomaly(Extra):
 
 
 class Interpolate(Extra):
-    """`interpolate`: pictures on the line between two examples, [T, B, *event], from x_a, x_b and `steps` = T.
+    """Signature `interpolate`: means on the line between two examples, [T, B, *event], from x_a, x_b and `steps` = T.
 
         z_t = (1 - t) m_a + t m_b,   t = 0, 1 / (T - 1), ..., 1
 

@@ -2,8 +2,9 @@
 
 import re
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import keras
 import tensorflow as tf
@@ -11,7 +12,6 @@ import tensorflow as tf
 from tfvae.errors import ExportError
 from tfvae.export import verification
 from tfvae.export.extras import Extra
-from tfvae.export.signature import Signature
 from tfvae.export.signatures import cannot_offer, signatures
 from tfvae.files import replacing
 from tfvae.models.base import AbstractVAE, require_vae
@@ -46,7 +46,7 @@ def saved_model(
     """
     _refuse_other_files(Path(folder))
     with replacing(folder) as path:
-        write(signatures(model, without, extras), model, path)
+        write(signatures(model, without, extras), path)
         parity = verification.verify(model, saved_model=path, without=without, extras=extras)
         _require(parity, SAVED_MODEL_TOLERANCE, folder)
     return parity
@@ -95,7 +95,7 @@ def tflite(
         offered = signatures(model, without, extras)
         folder = Path(scratch, "saved_model") if source is None else Path(source)
         if source is None:
-            write(offered, model, folder)
+            write(offered, folder)
         target.write_bytes(convert(folder, list(offered)))
         refuse_foreign_operators(target)
         parity = verification.verify(model, tflite=target, without=without, extras=extras)
@@ -113,7 +113,19 @@ def _refuse_other_files(folder: Path) -> None:
         )
 
 
-def write(offered: dict[str, Signature], model: AbstractVAE, folder: Path) -> None:
+class Endpoint(Protocol):
+    """A function to write, with what it takes, such as a `Signature`."""
+
+    @property
+    def function(self) -> Callable:
+        """From tensors to a dictionary of tensors."""
+
+    @property
+    def inputs(self) -> dict[str, tf.TensorSpec]:
+        """Names, shapes and dtypes of the inputs."""
+
+
+def write(offered: Mapping[str, Endpoint], folder: Path) -> None:
     """Write a SavedModel with these signatures."""
     archive = keras.export.ExportArchive()  # which tracks what the functions read; tracking the model too doubles it
     for name, signature in offered.items():

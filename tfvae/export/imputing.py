@@ -15,7 +15,7 @@ _DRAWS = 16  # of the prior, for what stands in the gaps at first
 
 
 class Impute(Extra):
-    """`impute`: the expected values of what is missing, from x, a mask (1 observed, 0 missing) and a seed.
+    """Signature `impute`: the expected values of what is missing, from x, a mask (1 observed, 0 missing) and a seed.
 
         E[x_m | x_o] ~ sum_k w_k E[x_m | z_k],   w_k ~ p(x_o | z_k) p(z_k) / q(z_k | x_o, x_m),   z_k ~ q(z | x_o, x_m)
 

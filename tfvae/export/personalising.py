@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import keras
 import tensorflow as tf
+from tensorflow_probability import math as tfm
 
 from tfvae.conditional import Conditional
 from tfvae.errors import ExportError
@@ -15,7 +16,7 @@ from tfvae.models.base import AbstractVAE
 
 
 class Personalise(Extra):
-    """`personalise`, `decode_personalised` and `elbo_personalised`: a bias of the decoder's last layer for one user.
+    """Signatures `personalise`, `decode_personalised`, `elbo_personalised`: a last bias of the decoder for one user.
 
         a <- a + lr grad_a 1/B sum_b log p(x_b | z_b, eta(z_b) + a),   z_b ~ q(z | x_b)
 
@@ -100,8 +101,6 @@ def _gradient(head: Head, x: tf.Tensor, eta: tf.Tensor, adapter: tf.Tensor) -> t
 
     With a batch of unknown size the gradient of what is broadcast needs an operator that TFLite has not.
     """
-    with tf.GradientTape() as tape:
-        shifted = (eta + adapter)[None]  # [1, *event[:-1], width]
-        tape.watch(shifted)
-        log_px = head.distribution(shifted).log_prob(x[None])
-    return tape.gradient(log_px, shifted)[0]
+    shifted = (eta + adapter)[None]  # [1, *event[:-1], width]
+    _, gradient = tfm.value_and_gradient(lambda eta: head.distribution(eta).log_prob(x[None]), shifted)
+    return gradient[0]

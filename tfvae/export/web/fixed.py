@@ -76,22 +76,22 @@ def write(model: AbstractVAE, path: Path, first: int, x: np.ndarray) -> dict[str
     refused = {name: why for name, why in refusals(model).items() if name != "log_evidence"}
     offered = fixed(model, first, set(refused))
     try:
-        content = _converted(model, offered)
+        content = _converted(offered)
     except ExportError as error:
         if not error.refused or set(error.refused) & set(_NEEDED):
             raise
         refused |= error.refused
         offered = fixed(model, first, set(refused))
-        content = _converted(model, offered)
+        content = _converted(offered)
     path.write_bytes(content)
     _verify(path, offered, x)
     return refused
 
 
-def _converted(model: AbstractVAE, offered: dict[str, Fixed]) -> bytes:
+def _converted(offered: dict[str, Fixed]) -> bytes:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "saved_model")
-        formats.write(offered, model, folder)
+        formats.write(offered, folder)
         return formats.convert(folder, list(offered))
 
 
