@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -368,7 +369,10 @@ def test_without_images_and_elbo_the_page_goes_without_canvas_and_scores(brought
 
 def test_explore_serves_with_the_right_types_until_interrupted(page):
     command = [sys.executable, "-m", "tfvae", "explore", str(page), "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as served:
+    # Whoever starts the tests in the background has their children ignore Ctrl-C.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    served = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeding)
+    try:
         address = re.match(r"http://127\.0\.0\.1:\d+/", served.stdout.readline()).group()
         core = "runtime/@litertjs/core/wasm/litert_wasm_compat_internal.wasm"
         types = {"": "text/html", "main.js": "text/javascript", core: "application/wasm", "page.css": "text/css"}
@@ -377,6 +381,8 @@ def test_explore_serves_with_the_right_types_until_interrupted(page):
                 assert answer.headers["Content-Type"].startswith(kind)
         served.send_signal(signal.SIGINT)
         _, said = served.communicate(timeout=30)
+    finally:
+        served.kill()
     assert served.returncode == 0 and "Traceback" not in said
 
 
