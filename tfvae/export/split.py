@@ -4,14 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_edge_litert.interpreter import Interpreter
-
 from tfvae.errors import ExportError
 from tfvae.export.quantization_graph import Graph
+from tfvae.export.quantization_measurement import offered
 from tfvae.files import replacing
 
 _ENCODES = ("encode", "encode_sample")
-_DECODES = ("decode", "decide", "generate")
+_DECODES = ("decode", "generate")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def encoder(source: str | Path, path: str | Path) -> Part:
 
 
 def decoder(source: str | Path, path: str | Path) -> Part:
-    """Write a TFLite file that holds only what decodes: `decode` and, if they are there, `decide` and `generate`.
+    """Write a TFLite file that holds only what decodes: `decode` and, if it is there, `generate`.
 
     Args:
         source: a TFLite file that `export.tflite` or `export.quantize` wrote.
@@ -79,12 +78,12 @@ def _extract(source: Path, path: str | Path, names: Collection[str]) -> Part:
     """Write the signatures of a file that are among the names, and nothing that only others need."""
     try:
         whole = source.read_bytes()
-        offered = sorted(Interpreter(model_content=whole).get_signature_list())
+        known = offered(whole)
     except (OSError, ValueError) as error:
         raise ExportError(f"Expected a TFLite file. Received: {source}, which cannot be read: {error}") from error
-    wanted = tuple(name for name in offered if name in names)
+    wanted = tuple(name for name in known if name in names)
     if not wanted:
-        raise ExportError(f"Expected a file with one of {', '.join(names)}. Received: {source}, with {offered}")
+        raise ExportError(f"Expected a file with one of {', '.join(names)}. Received: {source}, with {known}")
     graph = Graph(whole, {})
     graph.only(wanted)
     content = graph.content()

@@ -81,7 +81,7 @@ def verify(
     if saved_model is not None:
         runners["SavedModel"] = saved_model_runner(Path(saved_model))
     if tflite is not None:
-        runners["TFLite"] = _tflite_runner(Path(tflite))
+        runners["TFLite"] = tflite_runner(Path(tflite))
     if not runners:
         raise ValueError("Expected saved_model=, tflite= or both. Received: neither")
     x = draws(model, seed) if x is None else model.check.array(x).astype(model.variable_dtype)
@@ -90,7 +90,7 @@ def verify(
         for inputs in signature.tried(x, seed):
             expected = signature.function(**{key: tf.constant(value) for key, value in inputs.items()})
             for kind, run in runners.items():
-                worst = max(_difference(run(name, inputs)[key], expected[key].numpy()) for key in expected)
+                worst = max(difference(run(name, inputs)[key], expected[key].numpy()) for key in expected)
                 differences[kind][name] = max(worst, differences[kind].get(name, 0.0))
     return Parity(differences)
 
@@ -120,7 +120,8 @@ def draws(model: AbstractVAE, seed: int) -> np.ndarray:
     return model.decoder(z).sample(seed=[seed, 2]).numpy().astype(model.variable_dtype)
 
 
-def _difference(got: np.ndarray, expected: np.ndarray) -> float:
+def difference(got: np.ndarray, expected: np.ndarray) -> float:
+    """Return max |got - expected| / max(1, |expected|); infinite where one is not finite or the shapes differ."""
     if got.shape != expected.shape or not (np.isfinite(got).all() and np.isfinite(expected).all()):
         return float("inf")
     return float(np.max(np.abs(got - expected) / np.maximum(1.0, np.abs(expected)), initial=0.0))
@@ -161,7 +162,12 @@ def saved_model_runner(folder: Path) -> Callable:
     return run
 
 
-def _tflite_runner(path: Path) -> Callable:
+def tflite_runner(path: Path) -> Callable:
+    """Return a function that runs a signature of a TFLite file by its name, on arrays.
+
+    Raises:
+        ExportError: if there is no TFLite file, or it lacks the signature, or does not run.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
     try:

@@ -21,7 +21,7 @@ _EPOCHS, _WARM_UP, _LATENT = 150, 15, 32
 _PROTOCOL = replace(
     larochelle_static,
     samples=500,
-    departures="Larochelle's files and split, 50000, 10000 and 10000 images; 500 samples instead of 5000.",
+    departures=larochelle_static.departures.rstrip(".") + "; 500 samples instead of 5000.",
 )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.errors import ExportError
-from tfvae.export import formats
+from tfvae.export import formats, verification
 from tfvae.export.signatures import refusals, signatures
 from tfvae.models.base import AbstractVAE
 from tfvae.random import Seed
@@ -96,17 +96,15 @@ def _converted(offered: dict[str, Fixed]) -> bytes:
 
 
 def _verify(path: Path, offered: dict[str, Fixed], x: np.ndarray) -> None:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+    run = verification.tflite_runner(path)
     z = offered["encode"].function(tf.constant(x))["mean"].numpy()
     given = {"x": x, "z": z, "seed": np.array([1, -2], np.int32)}
     for name, function in offered.items():
         inputs = {key: given[key] for key in function.inputs}
         expected = function.function(**{key: tf.constant(value) for key, value in inputs.items()})
-        got = interpreter.get_signature_runner(name)(**inputs)
+        got = run(name, inputs)
         for key, value in expected.items():
-            worst = np.max(np.abs(got[key] - value) / np.maximum(1.0, np.abs(value)))
+            worst = verification.difference(got[key], value.numpy())
             if not worst <= formats.TFLITE_TOLERANCE:
                 raise ExportError(
                     f"Expected {name} in the browser's file to agree with the Keras model to "
