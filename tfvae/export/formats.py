@@ -44,7 +44,8 @@ def saved_model(
         >>> tfvae.export.saved_model(model, tempfile.mkdtemp() + "/digits/1").worst < 1e-4
         True
     """
-    _refuse_other_files(Path(folder))
+    target = Path(folder)
+    refuse_other_files(target, _is_saved_model, "SavedModel", "digits/1", target / "saved_model" / "1")
     with replacing(folder) as path:
         write(signatures(model, without, extras), path)
         parity = verification.verify(model, saved_model=path, without=without, extras=extras)
@@ -103,14 +104,23 @@ def tflite(
     return parity
 
 
-def _refuse_other_files(folder: Path) -> None:
+def refuse_other_files(folder: Path, holds_ours: Callable[[Path], bool], kind: str, such: str, beside: Path) -> None:
+    """Refuse to replace what is neither a new or empty folder nor an older export of the same kind.
+
+    Raises:
+        ExportError: with an example of a folder, `such`, or of a place beside the other files.
+    """
     if folder.is_file():
-        raise ExportError(f"Expected a path of a folder, such as digits/1. Received: {folder}, which is a file")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "saved_model.pb").exists():
+        raise ExportError(f"Expected a path of a folder, such as {such}. Received: {folder}, which is a file")
+    if folder.is_dir() and any(folder.iterdir()) and not holds_ours(folder):
         raise ExportError(
-            f"Expected a new or empty folder, or one with an older SavedModel to replace; choose another one, such as "
-            f"{folder / 'saved_model' / '1'}. Received: {folder}, which holds other files"
+            f"Expected a new or empty folder, or one with an older {kind} to replace; choose another one, such as "
+            f"{beside}. Received: {folder}, which holds other files"
         )
+
+
+def _is_saved_model(folder: Path) -> bool:
+    return (folder / "saved_model.pb").exists()
 
 
 class Endpoint(Protocol):

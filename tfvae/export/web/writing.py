@@ -7,8 +7,8 @@ import numpy as np
 
 from tfvae.browser import is_page
 from tfvae.data import Splits
-from tfvae.errors import ExportError
 from tfvae.evaluation import anomaly
+from tfvae.export import formats
 from tfvae.export.web import facts, fixed, runtime
 from tfvae.files import replacing, write_json
 from tfvae.models.base import AbstractVAE, require_vae
@@ -59,7 +59,7 @@ def web_page(
     """
     require_vae(model)
     folder = Path(folder)
-    _refuse_other_files(folder)
+    formats.refuse_other_files(folder, is_page, "page", "page", folder / "page")
     brought = runtime.files(runtime_from)
     x = model.check.array(splits.array("test")[: facts.EXAMPLES])
     calibration, refused = _calibration(model, x)
@@ -74,16 +74,6 @@ def web_page(
             (page / "runtime" / name).parent.mkdir(parents=True, exist_ok=True)
             (page / "runtime" / name).write_bytes(content)
     return refused
-
-
-def _refuse_other_files(folder: Path) -> None:
-    if folder.is_file():
-        raise ExportError(f"Expected a path of a folder, such as page. Received: {folder}, which is a file")
-    if folder.is_dir() and any(folder.iterdir()) and not is_page(folder):
-        raise ExportError(
-            f"Expected a new or empty folder, or one with an older page to replace; choose another one, such as "
-            f"{folder / 'page'}. Received: {folder}, which holds other files"
-        )
 
 
 def _calibration(model: AbstractVAE, x: np.ndarray) -> tuple[anomaly.Calibration | None, dict[str, str]]:
