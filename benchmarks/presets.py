@@ -64,8 +64,16 @@ def _gain(preset: Preset, cards: dict[str, dict]) -> str:
     gain = ours[key] - theirs[key]
     error = math.hypot(ours["monte_carlo_error"], theirs["monte_carlo_error"])
     error = error * abs(ours["bits_per_dim"] / ours["mean"]) if _in_bits(preset) else error
-    said = f"; published {preset.published[0].value - twin.published[0].value:+.2f}" if preset.published else ""
-    return f"- `{preset.name}` against `{preset.twin}`: {gain:+.3f}{unit} ± {error_of(error)} (Monte Carlo){said}."
+    said = f" (Monte Carlo){_published_gain(preset, twin)}."
+    return f"- `{preset.name}` against `{preset.twin}`: {gain:+.3f}{unit} ± {error_of(error)}{said}"
+
+
+def _published_gain(preset: Preset, twin: Preset) -> str:
+    if not preset.published:
+        return ""
+    best, base = preset.published[0], preset.baseline or twin.published[0]
+    networks = f" ({best.model} against {base.model})" if preset.baseline else ""
+    return f"; published {best.value - base.value:+.2f}{networks}"
 
 
 def main() -> None:

@@ -144,6 +144,13 @@ def test_convolutions_are_not_given_to_xla_on_a_processor(digits):
     assert execution.plan(model, digits.train.resident, 64, 20, 1, False).compiled
 
 
+def test_learned_images_are_no_convolution():
+    model = tfvae.zoo.vamp((8, 8, 1), 2, components=5, units=(8,), seed=0)
+    dense = tfvae.zoo.vae((8, 8, 1), 2, units=(8,), seed=0)
+    assert execution.suits_xla(model) and execution.suits_xla(dense)
+    assert execution.operations(model, 1) < 10 * execution.operations(dense, 1)  # not once for every place of a grid
+
+
 class Stop(keras.callbacks.Callback):
     """Stops the process' training as a signal would, after some calls."""
 

@@ -25,6 +25,7 @@ class Preset(Recipe):
       batch_size: examples in a step.
       published: the numbers to compare with; empty if there are none.
       twin: name of the preset it is compared with, "" if none.
+      baseline: the number published beside `published` for the twin's kind of model; None if it is the twin's own.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Preset(Recipe):
     seed: int = 0
     published: tuple[Published, ...] = ()
     twin: str = ""
+    baseline: Published | None = None
 
     @property
     def title(self) -> str:  # type: ignore[override]

@@ -8,7 +8,6 @@ from tfvae.presets.preset import Preset
 from tfvae.presets.static_mnist import (
     iaf_static_mnist,
     mean_field_static_mnist,
-    vae_gated_static_mnist,
     vae_static_mnist,
     vamp_static_mnist,
 )
@@ -17,7 +16,6 @@ PRESETS = {
     preset.name: preset
     for preset in (
         vae_static_mnist,
-        vae_gated_static_mnist,
         vamp_static_mnist,
         mean_field_static_mnist,
         iaf_static_mnist,
