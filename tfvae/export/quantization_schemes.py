@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tfvae.export.quantization_graph import OPERATOR, Graph, Kernel, Scales
 
 _LEVELS = 127  # of an int8 with a sign, symmetric
+_HEAD = "/projection/linear/kernel"  # in the name of weights that give a distribution's parameters
 _MOST = 2**30  # of an int32 bias, which a sum is yet added to
 # The versions of the operators that first took 8 bits: for each, with float inputs and with whole ones.
 _HYBRID = {OPERATOR.FULLY_CONNECTED: 12, OPERATOR.CONV_2D: 5, OPERATOR.DEPTHWISE_CONV_2D: 6}
@@ -159,10 +160,12 @@ class Int8(Scheme):
 
     A density in 8 bits would be off by nats for any model: its terms are large, and their differences matter. Ranges
     of activations are those that the calibration examples, their draws of z and as many from the prior reach. What
-    they never reach, such as an encoder applied to pseudo-inputs only, stays in float.
+    they never reach, such as an encoder applied to pseudo-inputs only, stays in float. The parameters of a distribution
+    are given in float too, by 8-bit weights as in `DynamicRange`: 256 levels for a location or a scale cost nats.
 
     Args:
         calibration: an array of examples [n, *event]; some hundreds of the training data.
+        whole_heads: compute the parameters of distributions in 8 bits as well, for hardware that has nothing else.
 
     Raises:
         ValueError: if there are none.
@@ -173,8 +176,8 @@ class Int8(Scheme):
         Int8(100 examples)
     """
 
-    def __init__(self, calibration: np.ndarray):
-        self.needs = np.asarray(calibration)
+    def __init__(self, calibration: np.ndarray, *, whole_heads: bool = False):
+        self.needs, self.whole_heads = np.asarray(calibration), whole_heads
         if not self.needs.size or self.needs.ndim < 2:
             raise ValueError(f"Expected examples to calibrate with, [n, *event]. Received: shape={self.needs.shape}")
 
@@ -183,6 +186,9 @@ class Int8(Scheme):
     ) -> None:
         if kernel.buffer not in ranges:
             block.keep(operator)
+            return
+        if not self.whole_heads and _HEAD in block.graph.names[kernel.buffer] and kernel.code in _HYBRID:
+            DynamicRange().rewrite(block, operator, kernel, ranges)
             return
         before, after = ranges[kernel.buffer]
         data = block.whole_input(kernel.data, before)
@@ -195,7 +201,7 @@ class Int8(Scheme):
         block.add(kernel.code, _WHOLE[kernel.code], inputs, output, like=operator)
 
     def __repr__(self) -> str:
-        return f"Int8({len(self.needs)} examples)"
+        return f"Int8({len(self.needs)} examples{', whole_heads=True' * self.whole_heads})"
 
 
 def rewritten(graph: Graph, scheme: Scheme, chosen: Collection[str], ranges: dict[int, tuple[Range, Range]]) -> bytes:

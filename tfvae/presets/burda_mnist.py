@@ -12,7 +12,7 @@ from tfvae.presets.preset import Preset
 from tfvae.presets.selection import LastEpoch
 from tfvae.protocols import burda2015_mnist
 
-_STAGES = 6  # of the paper's 8: 3^i epochs each
+_STAGES = 5  # of the paper's 8: 3^i epochs each
 _EPOCHS = [3**i for i in range(_STAGES)]
 _RATES = [1e-4 * round(10 ** (1 - i / 7), 1) for i in range(_STAGES)]
 

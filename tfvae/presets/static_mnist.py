@@ -55,6 +55,14 @@ vamp_static_mnist = replace(
 )
 
 
+# The published pair was measured with 1000 samples, and fewer samples give lower numbers.
+_FEWER = replace(
+    larochelle_static,
+    samples=1000,
+    departures=larochelle_static.departures.rstrip(".") + "; 1000 samples, as for the published numbers.",
+)
+
+
 def _rmsprop(_: int) -> keras.optimizers.Optimizer:
     """Return RMSprop with the constants of PyTorch, which the published runs used.
 
@@ -68,7 +76,7 @@ mean_field_static_mnist = Preset(
     name="mean_field_static_mnist",
     says="784-256-256-[128]-256-256-784, ReLU",
     citation=str(zoo.vae.citation),
-    protocol=larochelle_static,
+    protocol=_FEWER,
     model=lambda splits: zoo.vae(splits.shape, 128, units=(256, 256), seed=0),
     optimizing=_rmsprop,
     trained="RMSprop, centred, learning rate 1e-3, decay 0.99",

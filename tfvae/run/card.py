@@ -131,6 +131,7 @@ def markdown(card: dict) -> str:
         _bullets({**card["training"], "seed": card["seed"], **card["evaluation"]}),
         "## Files",
         "| file | bytes |\n|---|---|\n" + "\n".join(f"| {name} | {size:,} |" for name, size in card["bytes"].items()),
+        *_quantised(card.get("quantised", {})),
         "Largest difference from the Keras model, relative to the value's size:",
         _parity(card["parity"]),
         *[f"{kind} does not offer {name}: {why}." for kind, names in card["refused"].items()
@@ -140,6 +141,12 @@ def markdown(card: dict) -> str:
         _bullets(card["versions"]),
     ]  # fmt: skip
     return "\n\n".join(lines) + "\n"
+
+
+def _quantised(found: dict) -> list[str]:
+    """Return what is said of the quantised file of a published preset."""
+    said = {key: value for key, value in found.items() if key != "report"}
+    return ["Quantised to int8, against model.tflite with the same noise:", _bullets(said)] if said else []
 
 
 def _diagnosis(parts: dict[str, dict]) -> list[str]:
