@@ -168,7 +168,8 @@ def test_other_data_changes_no_card(trained, tiny):
 def test_published_and_loaded_by_name(trained, tiny, tmp_path, monkeypatch):
     presets.publish(trained, tmp_path / "tiny")
     names = {path.name for path in (tmp_path / "tiny").iterdir()}
-    assert names == {"1", "model.keras", "model.tflite", "card.json", "card.md", "run.json", "report.html", "pictures"}
+    files = {"model.keras", "model.tflite", "model.int8.tflite", "card.json", "card.md", "run.json", "report.html"}
+    assert names == files | {"1", "pictures"}
     assert (tmp_path / "tiny" / "model.keras").stat().st_size < (trained / "model.keras").stat().st_size
     monkeypatch.setenv("TFVAE_PRESETS", str(tmp_path))
     assert presets.folder_of("tiny") == tmp_path / "tiny"
@@ -245,7 +246,8 @@ def test_another_run_is_not_overwritten(trained, tiny):
 def test_presets_are_consistent(name, tmp_path):
     preset = PRESETS[name]
     assert find(name) is preset and preset.name == name and preset.protocol.samples == preset.samples
-    assert preset.samples == (500 if name == "conv_static_mnist" else 5000)
+    fewer = {"conv_static_mnist": 500, "mean_field_static_mnist": 1000, "iaf_static_mnist": 1000}
+    assert preset.samples == fewer.get(name, 5000)
     assert set(preset.published) <= set(preset.protocol.published)
     (tmp_path / "run.json").write_text(json.dumps(preset.as_json()))
     assert manifest.read(tmp_path / "run.json") is preset
@@ -262,7 +264,7 @@ def test_presets_have_the_networks_that_they_say(name):
     """Widths read from the words, against the weights; the decoder of the one protocol begins at the mean image."""
     preset = PRESETS[name]
     shape = (28, 20, 1) if preset.protocol.data == "frey_faces" else (28, 28, 1)
-    images = np.random.default_rng(0).integers(0, 256, [30, *shape], dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, [500, *shape], dtype=np.uint8)
     splits = data.from_arrays(images, images[:2], images[:2])
     model = preset.build(dataclasses.replace(splits))
     (latent,) = re.findall(r"\[(\d+)\]", preset.says)
@@ -297,6 +299,24 @@ def test_published_models_are_those_of_their_cards(folder, tfds_dir):
     assert bound.elbo == pytest.approx(card["test"]["elbo"]["mean"], abs=0.01)
     assert bound.examples == card["test"]["log_evidence"]["examples"] == len(test)
     assert card["test"]["log_evidence"]["samples"] == preset.samples
+
+
+@pytest.mark.parametrize("folder", [pytest.param(path, id=path.name) for path in _published()])
+def test_published_int8_files_lose_what_their_cards_say(folder, tfds_dir):
+    """On other test examples than those of the card, within four of the joint errors; or the card says why none is."""
+    from tfvae.export import quantization_measurement as measurement
+
+    card, path = _card(folder), folder / "model.int8.tflite"
+    assert path.exists() == (card["quantised"]["file"] == path.name) == (path.name in card["bytes"])
+    if not path.exists():
+        assert "Expected to lose at most 1 nats" in card["quantised"]["why"]
+        return
+    x = PRESETS[folder.name].load_data(tfds_dir).array("test")[500:1000]
+    before, after = (measurement.elbos((folder / name).read_bytes(), x, 0) for name in ("model.tflite", path.name))
+    found, stated = measurement.changed(before, after), card["quantised"]["report"]["elbo"]
+    error = np.hypot(found.standard_error, stated["standard_error"])
+    assert abs(found.change - stated["change"]) < 4 * error and -stated["change"] <= 1.0
+    assert card["bytes"][path.name] == path.stat().st_size < 0.4 * card["bytes"]["model.tflite"]
 
 
 @pytest.mark.slow

@@ -150,7 +150,12 @@ larochelle_static = Protocol(
         Published("VAE, 784-400-[40]-400-784, pythae", -89.78, "nats", f"{_PYTHAE}, 200 samples"),
         Published("VAE, one stochastic layer", -88.71, "nats", "Burda et al. 2016, App. D"),
         Published("IWAE, K = 5", -87.63, "nats", "Burda et al. 2016, App. D"),
-        Published("VampPrior, gated 300-300-[40], K = 500", -85.57, "nats", f"Tomczak and Welling 2018, as quoted in {_PYTHAE}"),
+        Published(
+            "VampPrior, gated 300-300-[40], K = 500",
+            -85.57,
+            "nats",
+            f"Tomczak and Welling 2018, as quoted in {_PYTHAE}",
+        ),
         Published("VAE, gated 300-300-[40]", -88.56, "nats", _TOMCZAK),
         Published("VAE, [128], mean field", -97.10, "nats", _ALTOSAAR),
         Published("VAE, [128], inverse autoregressive flow", -95.33, "nats", _ALTOSAAR),

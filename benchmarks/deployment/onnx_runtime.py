@@ -1,5 +1,6 @@
 """The same model through tf2onnx in ONNX Runtime, for one batch size."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import onnxruntime
@@ -43,11 +44,11 @@ def contestant(model: AbstractVAE, folder: Path, inputs: Inputs) -> Contestant:
     return made
 
 
-def _bound(session: onnxruntime.InferenceSession, names: list[str], feeds: dict):
+def _bound(session: onnxruntime.InferenceSession, names: list[str], feeds: dict) -> Callable[[], object]:
     return lambda: session.run(names, feeds)
 
 
-def _modulo(ctx: object, node, name: str, args: list) -> None:
+def _modulo(ctx: object, node: tf2onnx.graph.Node, name: str, args: list) -> None:
     """Convert a remainder of whole numbers, whose sign is the divisor's: tf2onnx's own rule gives the dividend's."""
     node.type = "Mod"
     node.set_attr("fmod", 0)

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -144,7 +145,7 @@ def contestant(model: AbstractVAE, inputs: Inputs, noise: np.ndarray) -> Contest
     return made
 
 
-def _operators(function, arguments: tuple) -> int:
+def _operators(function: Callable, arguments: tuple) -> int:
     """Count the calls that PyTorch dispatches."""
     with torch.inference_mode(), torch.profiler.profile() as profile:
         function(*arguments)

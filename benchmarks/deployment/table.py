@@ -25,9 +25,7 @@ fewer. What is not quantised was first compared with the Keras model's numbers, 
 """
 
 
-def write(
-    path: Path, name: str, contestants: list[Contestant], times: Times, batch: int, rounds: int
-) -> None:
+def write(path: Path, name: str, contestants: list[Contestant], times: Times, batch: int, rounds: int) -> None:
     """Write one preset's rows into both files, beside those of the others."""
     record = path.with_name(f"{path.stem.lower()}.json")
     known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {"presets": {}}
