@@ -13,6 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # they are not part of th
 
 from benchmarks import cli, machine, race, report, results
 from benchmarks.contestants import floor
+from benchmarks.deployment import contestant as deployment
+from benchmarks.deployment import table as deployment_table
+from benchmarks.deployment import timing
 from benchmarks.results import Comparison, Measure, Result
 from benchmarks.works import GROWTH, PIXELS, RACES, named
 
@@ -115,3 +118,40 @@ def test_every_work_has_contestants_and_a_quick_form():
 def test_an_unknown_work_is_refused():
     done = CliRunner().invoke(cli.app, ["--works", "W1,W99"])
     assert done.exit_code == 2 and "W99" in done.output
+
+
+def _format(name, value, elbo=True, **more):
+    """A contestant whose mean is `value`."""
+    functions = {"encode": deployment.Function(lambda: None, 3, {"mean": np.array([value, 100.0])})}
+    if elbo:
+        functions["elbo"] = deployment.Function(lambda: None, 40)
+    return deployment.Contestant(name, 1000, functions, **more)
+
+
+def test_a_format_with_other_numbers_is_refused():
+    expected = {"encode": {"mean": np.array([1.0, 100.0])}}
+    deployment.compare(_format("near", 1.09), expected)  # relative to the largest value
+    for value in (1.11, float("nan")):
+        with pytest.raises(deployment.Unlike, match=r"the Keras model's mean from far's encode, within 0\.001"):
+            deployment.compare(_format("far", value), expected)
+
+
+def test_formats_take_turns_and_the_table_tells_ratios(tmp_path):
+    path = tmp_path / "DEPLOYMENT.md"
+    slow = _format("ONNX Runtime", 1.0, elbo=False, left_out={"elbo": "not converted"})
+    formats = [_format(deployment_table.BASE, 1.0), _format("TFLite, Int8", 1.0, lost=(0.07, 0.02)), slow]
+    times = {
+        deployment_table.BASE: {"encode": np.array([10.0, 20.0, 40.0]), "elbo": np.array([100.0, 100.0, 100.0])},
+        "TFLite, Int8": {"encode": np.array([5.0, 10.0, 8.0]), "elbo": np.array([50.0, 60.0, 70.0])},
+        "ONNX Runtime": {"encode": np.array([20.0, 40.0, 80.0])},
+    }
+    for name in ("first", "second"):
+        deployment_table.write(path, name, formats, times, batch=1, rounds=3)
+    text = path.read_text()
+    assert text.count("| TFLite | 1,000 | 3 / - / 40 | 20 (1.00) | - | 100 (1.00) |  |") == 2
+    assert "| TFLite, Int8 | 1,000 | 3 / - / 40 | 8 (0.50) | - | 60 (0.60) | 0.070 ± 0.020 |" in text
+    assert "| ONNX Runtime | 1,000 | 3 / - / - | 40 (2.00) | - | - |  |" in text
+    assert "- ONNX Runtime elbo: not converted." in text and "## first" in text
+    measured = timing.take_turns(formats, 4)
+    assert measured["ONNX Runtime"].keys() == {"encode"} and measured["TFLite"]["elbo"].shape == (4,)
+    assert all((column > 0).all() for columns in measured.values() for column in columns.values())
