@@ -11,7 +11,7 @@ import tensorflow as tf
 import tfvae
 from tfvae import data, heads, objectives, zoo
 from tfvae.errors import NonFiniteLoss
-from tfvae.models import execution
+from tfvae.models import costs, execution
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +147,8 @@ def test_convolutions_are_not_given_to_xla_on_a_processor(digits):
 def test_learned_images_are_no_convolution():
     model = tfvae.zoo.vamp((8, 8, 1), 2, components=5, units=(8,), seed=0)
     dense = tfvae.zoo.vae((8, 8, 1), 2, units=(8,), seed=0)
-    assert execution.suits_xla(model) and execution.suits_xla(dense)
-    assert execution.operations(model, 1) < 10 * execution.operations(dense, 1)  # not once for every place of a grid
+    assert costs.suits_xla(model) and costs.suits_xla(dense)
+    assert costs.operations(model, 1) < 10 * costs.operations(dense, 1)  # not once for every place of a grid
 
 
 class Stop(keras.callbacks.Callback):

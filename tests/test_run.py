@@ -100,6 +100,16 @@ def test_evaluate_and_export_work_on_a_run(finished, tmp_path):
     assert {path.name for path in (tmp_path / "ship").iterdir()} == {"saved_model", "model.tflite"}
 
 
+def test_a_smaller_file_is_written_beside_the_float_one(finished, tmp_path):
+    ship, command = tmp_path / "ship", ["export", str(finished), "--out", str(tmp_path / "ship"), "--quantize"]
+    done = CliRunner().invoke(app, [*command, "int4"])
+    assert done.exit_code == 1 and "float16, dynamic, int8. Did you mean 'int8'?" in done.output
+    assert not ship.exists()
+    done = CliRunner().invoke(app, [*command, "int8", "--max-loss-nats", "5"])
+    assert done.exit_code == 0 and "change of the ELBO" in done.output, done.output
+    assert {path.name for path in ship.iterdir()} == {"saved_model", "model.tflite", "model.int8.tflite"}
+
+
 def test_zoo_lists_every_model():
     done = CliRunner().invoke(app, ["zoo"])
     assert done.exit_code == 0

@@ -128,20 +128,32 @@ def export_command(
     data: DataOption = None,
     data_dir: DataDirOption = None,
     runtime: RuntimeOption = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="Write model.SCHEME.tflite too: float16, dynamic or int8; it needs the data.")
+    ] = None,
+    max_loss_nats: Annotated[float, typer.Option(min=0.0, help="ELBO per example that it may lose.")] = 1.0,
 ) -> None:
     """Write saved_model/1 and model.tflite of a saved model, and compare both with it; or a page for browsers."""
     from tfvae import export
+    from tfvae.data import DatasetNotAvailable
+    from tfvae.run import quantising
 
     if web is not None:
         _write_page(path, web, data, data_dir, runtime)
         typer.echo(f"wrote {web}; look at it: tfvae explore {web}")
         return
     try:
-        model = _load_model(path)
+        if quantize is None:
+            model, splits = _load_model(path), None
+        else:
+            scheme, (model, recipe) = quantising.known(quantize), _load(path, data)
+            splits = recipe.load_data(data_dir)
         folder = out or (path if path.is_dir() else path.parent)
         typer.echo(export.saved_model(model, folder / "saved_model" / "1"))
         typer.echo(export.tflite(model, folder / "model.tflite"))
-    except (ValueError, OSError, ExportError) as error:
+        if splits is not None:
+            typer.echo(quantising.quantise(model, folder / "model.tflite", scheme, splits, max_loss_nats))
+    except (ValueError, OSError, DatasetNotAvailable, ExportError) as error:
         _fail(error)
     typer.echo(f"wrote {folder / 'saved_model' / '1'} and {folder / 'model.tflite'}")
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfvae.models import execution
+from tfvae.models import costs, execution
 from tfvae.models.base import AbstractVAE, require_vae
 from tfvae.models.checks import clearly
 
@@ -31,7 +31,7 @@ def compiled(
             f"defined; measure evaluation.distortion. Received: posterior {model.fits.posterior}"
         )
     key = (*name, model.encoder, model.decoder, model.prior)
-    return model.functions.get(key, lambda: execution.traced(function, xla and execution.suits_xla(model)))
+    return model.functions.get(key, lambda: execution.traced(function, xla and costs.suits_xla(model)))
 
 
 def per_example(

@@ -12,7 +12,6 @@ from tfvae.models.base import AbstractVAE
 from tfvae.models.loading import load_model
 
 _COPIED = ("run.json", "report.html", "pictures")
-_EXAMPLES = 500  # to calibrate on, of the validation examples, and to measure on, of the test examples
 _INT8 = "model.int8.tflite"
 
 
@@ -68,12 +67,10 @@ def publish(run: str | Path, target: str | Path, *, data_dir: str | None = None,
 
 def _int8(model: AbstractVAE, folder: Path, splits: Splits, limit: float) -> dict[str, str | dict]:
     """Write the int8 file, if it passes the gate, and return what the card says of it, with the report's numbers."""
-    scheme = export.Int8(splits.array("validation")[:_EXAMPLES])
+    from tfvae.run.quantising import quantise
+
     try:
-        report = export.quantize(
-            model, folder / _INT8, scheme, splits.array("test"), max_loss_nats=limit, examples=_EXAMPLES,
-            source=folder / "model.tflite",
-        )  # fmt: skip
+        report = quantise(model, folder / "model.tflite", "int8", splits, limit)
     except ExportError as error:
         return {"file": "none", "why": str(error).splitlines()[0].replace(f"{folder}/", "")}
     return {
