@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import tensorflow as tf
 import torch
 import typer
@@ -16,6 +17,7 @@ import tfvae
 from benchmarks.deployment import onnx_runtime, ours, pytorch, table, timing
 from benchmarks.deployment.contestant import FUNCTIONS, Contestant, Inputs, Unlike, compare
 from tfvae import export, presets
+from tfvae.distributions.moments import moments
 from tfvae.presets import PRESETS
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -71,12 +73,11 @@ def _contestants(name: str, temporary: Path, batch: int, data_dir: str | None) -
     return found
 
 
-def _inputs(model: tfvae.VAE, x: tf.Tensor) -> tuple[Inputs, object]:
-    """Return the inputs of each function, and the standard normal noise that makes z of the posterior."""
-    seed = tf.constant(_SEED, tf.int32)
-    q, z = model.encoder(x), model.trace(x, 1, _SEED).z[0]
-    inputs = {"encode": {"x": x}, "decode": {"z": z.numpy()}, "elbo": {"x": x, "seed": seed.numpy()}}
-    return inputs, ((z - q.mean()) / q.stddev()).numpy()
+def _inputs(model: tfvae.VAE, x: np.ndarray) -> tuple[Inputs, np.ndarray]:
+    """Return the inputs of each function, and the standard normal noise that makes z of a normal posterior."""
+    (mean, stddev), z = moments(model.encoder(x)), model.trace(x, 1, _SEED).z[0]
+    inputs = {"encode": {"x": x}, "decode": {"z": z.numpy()}, "elbo": {"x": x, "seed": np.array(_SEED, np.int32)}}
+    return inputs, ((z - mean) / stddev).numpy()
 
 
 if __name__ == "__main__":

@@ -35,7 +35,11 @@ def contestant(model: AbstractVAE, folder: Path, inputs: Inputs) -> Contestant:
                 onnxruntime.capi.onnxruntime_pybind11_state.InvalidGraph) as error:  # fmt: skip
             made.left_out[name] = f"tf2onnx does not convert it: {type(error).__name__}: {error}".split("\n")[0][:120]
             continue
-        feeds = {each.name: inputs[name][each.name.split(":")[0]] for each in session.get_inputs()}
+        given = {each.name: each.name.split(":")[0] for each in session.get_inputs()}
+        if set(given.values()) != set(inputs[name]):
+            made.left_out[name] = "tf2onnx makes inputs of constants that the function holds, such as a fixed prior's"
+            continue
+        feeds = {full: inputs[name][short] for full, short in given.items()}
         names = [each.name for each in session.get_outputs()]
         outputs = dict(zip(sorted(signature.function(**inputs[name])), session.run(names, feeds), strict=True))
         count = sum(node.op_type != "Constant" for node in proto.graph.node)
