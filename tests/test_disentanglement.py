@@ -8,6 +8,7 @@ import json
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -551,11 +552,12 @@ def test_photographs_with_two_factors_go_the_whole_way(coil):
     splits = data.from_arrays(images, labels={"train": factors}, name="coil-20")
     assert splits.sizes == {"train": 1152, "validation": 144, "test": 144} and splits.labels["test"].shape == (144, 2)
     x, seen = splits.array("train"), splits.labels["train"] // [1, 9]  # the angle in eighths of a turn
+    keras.utils.set_random_seed(0)  # random weights: entangled codes that know the object, not the angle
     likelihood = tfvae.heads.Normal(splits.shape, tfvae.heads.SharedScale(0.5))
     model = tfvae.zoo.vae(splits.shape, 4, units=(64,), likelihood=likelihood, seed=0)
     record = d.measure(model, x, seen, progress=False)
-    area, gap = record.explicitness, record.mig  # random weights: entangled codes that know the object, not the angle
-    assert area.detail[0] > 0.8 > 0.6 > area.detail[1] and gap.value < 0.1 and record.examples == 1152
+    known, turned = record.explicitness.detail  # over 8 draws of the weights 0.87 +- 0.02 and 0.57 +- 0.02
+    assert known > 0.8 and known - turned > 0.15 and record.mig.value < 0.1 and record.examples == 1152
     assert (
         record.beta_vae_score.value > 0.9
         and not np.isnan(list(record.as_json()["dci"]["completeness"]["per_factor"])).any()
