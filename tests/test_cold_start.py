@@ -38,11 +38,12 @@ def test_help_imports_nothing_heavy(command):
         assert all(name in shown for name in ("train", "evaluate", "export", "explore", "zoo"))
 
 
-def test_help_names_the_binarizations_there_are():
-    from tfvae import cli
-    from tfvae.run.options import BINARIZATIONS
+def test_help_names_the_choices_there_are():
+    from tfvae.cli import exporting, training
+    from tfvae.run import extras, options
 
-    assert tuple(BINARIZATIONS) == cli._BINARIZATIONS
+    assert training.BINARIZATIONS == tuple(options.BINARIZATIONS)
+    assert set(exporting.EXTRAS) == {*extras.EXTRAS, extras.CALIBRATED}
 
 
 def test_import_alone_is_light_and_lists_the_names():

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from cases import CASES
 from PIL import Image
 from typer.testing import CliRunner
@@ -22,6 +23,7 @@ import tfvae
 from tfvae.cli import app
 from tfvae.evaluation.printing import plus_minus
 from tfvae.files import replacing
+from tfvae.run import Options
 
 COMMAND = [sys.executable, "-m", "tfvae", "train", "--units", "24", "--latent-dim", "2", "--samples", "20"]
 FILES = {"card.json", "card.md", "logs", "model.keras", "model.tflite", "pictures", "run.json", "saved_model"}
@@ -35,8 +37,6 @@ def _check_whole(folder):
     if (folder / "saved_model" / "1").exists():
         assert "decode" in tf.saved_model.load(str(folder / "saved_model" / "1")).signatures
     if (folder / "model.tflite").exists():
-        from ai_edge_litert.interpreter import Interpreter
-
         assert "decode" in Interpreter(model_path=str(folder / "model.tflite")).get_signature_list()
     for path in folder.glob("pictures/[!.]*.png"):
         with Image.open(path) as picture:
@@ -108,6 +108,35 @@ def test_a_smaller_file_is_written_beside_the_float_one(finished, tmp_path):
     done = CliRunner().invoke(app, [*command, "int8", "--max-loss-nats", "5"])
     assert done.exit_code == 0 and "change of the ELBO" in done.output, done.output
     assert {path.name for path in ship.iterdir()} == {"saved_model", "model.tflite", "model.int8.tflite"}
+
+
+def test_signatures_are_added_by_their_names(finished, tmp_path):
+    ship, command = tmp_path / "ship", ["export", str(finished), "--out", str(tmp_path / "ship")]
+    extras = ["encode_sample", "score", "is_anomaly", "interpolate", "impute", "personalise"]
+    done = CliRunner().invoke(app, [*command, *(part for name in extras for part in ("--extra", name))])
+    assert done.exit_code == 0, done.output
+    for offered in (
+        tf.saved_model.load(str(ship / "saved_model" / "1")).signatures,
+        Interpreter(str(ship / "model.tflite")).get_signature_list(),
+    ):
+        assert set(extras) < set(offered)
+    x = Options.choose(data="digits").load_data().array("test")
+    decide = Interpreter(str(ship / "model.tflite")).get_signature_runner("is_anomaly")
+    seed = np.array([0, 1], "int32")
+    flagged = decide(x=x, level=np.float32(0.1), seed=seed)["is_anomaly"]
+    assert 0.02 < flagged.mean() < 0.25  # exchangeable with the validation examples that it is calibrated on
+    assert decide(x=1 - x, level=np.float32(0.1), seed=seed)["is_anomaly"].mean() > 0.9
+
+
+def test_versions_for_a_server_follow_each_other(finished, tmp_path):
+    command = ["export", str(finished), "--serving", str(tmp_path / "digits"), "--extra", "score"]
+    for version in ("1", "2"):
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0 and done.output.endswith(f"digits/{version}\n"), done.output
+        folder = tmp_path / "digits" / version
+        assert "score" in tf.saved_model.load(str(folder)).signatures
+        assert (folder / "assets.extra" / "tf_serving_warmup_requests").stat().st_size > 0
+    assert {path.name for path in (tmp_path / "digits").iterdir()} == {"1", "2"}
 
 
 def test_zoo_lists_every_model():

@@ -63,3 +63,11 @@ def did_you_mean(value: object, names: Iterable[str]) -> str:
     """Return a hint at the name that `value` resembles, to stand in a message; empty if it resembles none."""
     close = difflib.get_close_matches(str(value), list(names), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def one_of(name: str, value: str, names: Iterable[str]) -> str:
+    """Return `value`, or raise ValueError when it is none of the names."""
+    if value not in names:
+        hint = did_you_mean(value, names)
+        raise ValueError(f"Expected {name} to be one of {', '.join(names)}.{hint} Received: {name}={value!r}")
+    return value

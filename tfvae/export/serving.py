@@ -64,7 +64,7 @@ def serving(
     target = Path(folder, str(positive_int("version", version)))
     if target.exists():
         raise ExportError(
-            f"Expected a version that is not there yet, such as {_next(target.parent)}. Received: {target}"
+            f"Expected a version that is not there yet, such as {next_version(target.parent)}. Received: {target}"
         )
     with replacing(target) as path:
         parity = saved_model(model, path, without, extras=extras)
@@ -149,8 +149,10 @@ def unbatchable(model: AbstractVAE, extras: Sequence[Extra] = ()) -> tuple[str, 
     return tuple(sorted(alone | set(refused)))
 
 
-def _next(folder: Path) -> int:
-    return 1 + max(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+def next_version(folder: Path) -> int:
+    """Return one more than the largest version in a folder, 1 if there is none."""
+    held = folder.iterdir() if folder.is_dir() else ()
+    return 1 + max((int(path.name) for path in held if path.name.isdecimal()), default=0)
 
 
 def _prediction_log(request: Request) -> bytes:

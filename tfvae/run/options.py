@@ -9,7 +9,7 @@ import keras
 
 from tfvae import data, heads, zoo
 from tfvae.data import DynamicBinarization, NoBinarization, Splits, StaticBinarization
-from tfvae.errors import did_you_mean, number_in, positive_int, whole_number_in
+from tfvae.errors import number_in, one_of, positive_int, whole_number_in
 from tfvae.models.base import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.presets.selection import LastEpoch, Selection
@@ -60,10 +60,10 @@ class Options(Recipe):
 
     def __post_init__(self) -> None:
         """Check every option."""
-        _known("model", self.model, zoo.__all__)
-        _known("data", self.data, data.names())
+        one_of("model", self.model, zoo.__all__)
+        one_of("data", self.data, data.names())
         if self.binarization is not None:
-            _known("binarization", self.binarization, BINARIZATIONS)
+            one_of("binarization", self.binarization, BINARIZATIONS)
         for name in ("latent_dim", "epochs", "batch_size", "samples"):
             positive_int(name, getattr(self, name))
         if not self.units:
@@ -94,7 +94,7 @@ class Options(Recipe):
         Raises:
             ValueError: naming the option, what was received and what is possible.
         """
-        _known("model", model, zoo.__all__)
+        one_of("model", model, zoo.__all__)
         usual, takes = getattr(zoo, model).suits, _parameters(model)
         if warm_up and "warm_up" not in takes:
             raise ValueError(f"Expected no warm_up, which {model} does not take. Received: warm_up={warm_up}")
@@ -180,10 +180,3 @@ class Options(Recipe):
 def _parameters(model: str) -> Iterable[str]:
     """Return the names of the arguments of a function of the zoo."""
     return inspect.signature(getattr(zoo, model)).parameters
-
-
-def _known(name: str, value: str, names: Iterable[str]) -> None:
-    if value in names:
-        return
-    hint = did_you_mean(value, names)
-    raise ValueError(f"Expected {name} to be one of {', '.join(names)}.{hint} Received: {name}={value!r}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tfvae import export
 from tfvae.data import Splits
-from tfvae.errors import did_you_mean
+from tfvae.errors import one_of
 from tfvae.models.base import AbstractVAE
 
 EXAMPLES = 500  # to calibrate on, of the validation examples, and to measure on, of the test examples
@@ -13,18 +13,6 @@ SCHEMES = {
     "dynamic": lambda splits: export.DynamicRange(),
     "int8": lambda splits: export.Int8(splits.array("validation")[:EXAMPLES]),
 }
-
-
-def known(scheme: str) -> str:
-    """Return the name of a scheme, if there is one.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    if scheme not in SCHEMES:
-        hint = did_you_mean(scheme, SCHEMES)
-        raise ValueError(f"Expected a scheme among {', '.join(SCHEMES)}.{hint} Received: {scheme!r}")
-    return scheme
 
 
 def beside(source: Path, scheme: str) -> Path:
@@ -44,7 +32,7 @@ def quantise(
     return export.quantize(
         model,
         beside(source, scheme),
-        SCHEMES[known(scheme)](splits),
+        SCHEMES[one_of("quantize", scheme, SCHEMES)](splits),
         splits.array("test"),
         max_loss_nats=max_loss_nats,
         examples=EXAMPLES,

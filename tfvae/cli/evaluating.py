@@ -1,0 +1,41 @@
+"""`tfvae evaluate`."""
+
+from typing import Annotated
+
+import typer
+
+from tfvae.cli.inputs import DataDirOption, DataOption, ModelArgument, fail, load
+
+
+def evaluate_command(
+    path: ModelArgument,
+    data: DataOption = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Importance samples for each example; default: the run's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the importance samples.")] = 0,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Measure a saved model on the test examples, with errors; of a run, diagnose it, update its card, write a report.
+
+    On other data than the run's, or of a .keras file, the numbers are printed and nothing is written.
+    """
+    from tfvae.data import DatasetNotAvailable
+    from tfvae.run import evaluating, measurement
+
+    try:
+        model, recipe = load(path, data)
+        splits = recipe.load_data(data_dir)
+        typer.echo(f"data: {splits}")
+        finished = data is None and (path / "card.json").exists()
+        if finished:
+            measured = evaluating.evaluate(path, model, recipe, splits, samples, seed, say=typer.echo)
+        else:
+            measured = measurement.measure(model, splits.array("test"), samples or recipe.samples, seed)
+    except (ValueError, OSError, DatasetNotAvailable) as error:
+        fail(error)
+    typer.echo(measurement.table(measured.rows()))
+    for warning in measured.warnings:
+        typer.echo(f"Warning: {warning}")
+    if finished:
+        typer.echo(f"wrote {path}/report.html, card.md, card.json")
