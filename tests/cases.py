@@ -20,11 +20,13 @@ class Case(NamedTuple):
     """Signatures that no format offers."""
     refused_by_tflite: tuple[str, ...] = ()
     """Signatures that need an operator which TFLite has not built in."""
+    refused_extras: tuple[str, ...] = ()
+    """Signatures beyond those of every export that no format offers."""
 
 
 def case(build: Callable, exact_rate: bool = True, **settings: object) -> Case:
-    """Return a row with small settings and those that are given; the last three fields of `Case` by their names."""
-    fields = {name: settings.pop(name) for name in ("data", "refused", "refused_by_tflite") if name in settings}
+    """Return a row with small settings and those that are given; the fields of `Case` with a default by their names."""
+    fields = {name: settings.pop(name) for name in Case._field_defaults if name in settings}
     return Case(build, {**SMALL, **settings}, exact_rate, **fields)
 
 

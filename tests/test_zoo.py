@@ -8,12 +8,16 @@ from cases import CASES, SAME_EXPORTS
 
 from tfvae import data, export
 from tfvae.errors import ExportError
+from tfvae.evaluation import anomaly
 from tfvae.models import summary
 
 
 def pytest_generate_tests(metafunc):
     """Give each row to one worker as a whole, since its trained model is made once."""
-    slow = SAME_EXPORTS if metafunc.function is test_survives_saved_model_and_tflite else ()
+    slow = {
+        test_survives_saved_model_and_tflite: SAME_EXPORTS,
+        test_exports_every_extra_or_refuses_it_by_name: CASES,
+    }.get(metafunc.function, ())
     marks = {name: [pytest.mark.xdist_group(name), *([pytest.mark.slow] if name in slow else [])] for name in CASES}
     rows = [pytest.param(name, marks=marks[name]) for name in CASES]
     metafunc.parametrize("row", rows, scope="module")
@@ -108,6 +112,33 @@ def test_survives_saved_model_and_tflite(case, trained, tmp_path):
         assert not mobile.exists()
     parity = export.tflite(model, mobile, without=without, source=served).differences["TFLite"]
     assert set(parity) == every - set(without) and max(parity.values()) < 1e-3
+
+
+def test_exports_every_extra_or_refuses_it_by_name(case, trained, splits, tmp_path):
+    model, offered, refused = trained[0], [], []
+    score = anomaly.NegativeELBO(model, samples=2, progress=False)
+    made = {
+        "encode_sample": export.EncodeSample(),
+        "score": export.Score(2),
+        "interpolate": export.Interpolate(),
+        "impute": export.Impute(2, 3),
+        "personalise": export.Personalise(),
+    }
+    if "elbo" not in case.refused:
+        made["is_anomaly"] = export.IsAnomaly(anomaly.calibrate(score, splits.array("validation")[:30]))
+    for name, extra in made.items():
+        try:
+            offered += extra.signatures(model) and [extra]
+        except ExportError as error:
+            assert f"to offer {name}" in str(error)
+            refused.append(name)
+    assert set(refused) == set(case.refused_extras)
+    served, without = tmp_path / "1", (*case.refused, *case.refused_by_tflite)
+    names = set(export.signatures(model, without, offered))
+    parity = export.saved_model(model, served, without, extras=offered).differences["SavedModel"]
+    assert set(parity) == names and max(parity.values()) < 1e-4
+    parity = export.tflite(model, tmp_path / "m.tflite", without, extras=offered, source=served).differences["TFLite"]
+    assert set(parity) == names and max(parity.values()) < 1e-3
 
 
 def test_prints_its_composition(trained):

@@ -89,10 +89,8 @@ class Perceptron(nn.Module):
 
     def __init__(self, layer: Masked):
         super().__init__()
-        kernels = zip(layer.kernels, layer.masks, strict=True)
-        self.kernels = nn.ParameterList(
-            [_parameter(kernel.numpy() * mask.astype("float32")) for kernel, mask in kernels]
-        )
+        kernels = [mask(kernel.value).numpy() for kernel, mask in zip(layer.kernels, layer.masks, strict=True)]
+        self.kernels = nn.ParameterList([_parameter(kernel) for kernel in kernels])
         self.biases = nn.ParameterList([_parameter(bias.numpy()) for bias in layer.biases])
 
     def forward(self, z: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -27,45 +28,61 @@ class Perceptron(tf.experimental.ExtensionType):
         return hidden
 
 
+class Mask(NamedTuple):
+    """Which weights of a layer there are: those from a unit to one of at least its degree.
+
+        M_ij = 1 if after_j >= before_i
+
+    Kept as degrees, because a matrix of zeros and ones would be written into every exported function.
+    """
+
+    before: np.ndarray
+    """Degrees of the layer's inputs, [inputs]."""
+    after: np.ndarray
+    """Degrees of its outputs, [outputs]."""
+
+    def __call__(self, kernel: tf.Tensor) -> tf.Tensor:
+        """Return the kernel without the weights that there are not."""
+        return kernel * tf.cast(self.after[None, :] >= tf.constant(self.before)[:, None], kernel.dtype)
+
+
 class Masked(keras.layers.Layer):
     """A layer that owns the weights of a `Perceptron` and makes it, given the bias of its first layer.
 
     That bias is where a condition enters: it is computed once for each example, and not for each sample of it.
 
     Args:
-        masks: a matrix of zeros and ones for each layer, [inputs, outputs]: which weights there are.
+        masks: of each layer.
         **kwargs: `name` and `dtype`, as for any Keras layer.
     """
 
-    def __init__(self, masks: Sequence[np.ndarray], **kwargs: object):
+    def __init__(self, masks: Sequence[Mask], **kwargs: object):
         super().__init__(**kwargs)
         self.masks = tuple(masks)
         # The last layer begins small, so that a flow begins close to where its parameters are zero.
         starts = [*["glorot_uniform"] * (len(masks) - 1), keras.initializers.VarianceScaling(0.01)]
         self.kernels = [
-            self.add_weight(shape=mask.shape, initializer=start, name=f"kernel_{i}")
+            self.add_weight(shape=(mask.before.size, mask.after.size), initializer=start, name=f"kernel_{i}")
             for i, (mask, start) in enumerate(zip(masks, starts, strict=True))
         ]
         self.biases = [
-            self.add_weight(shape=mask.shape[1:], initializer="zeros", name=f"bias_{i + 1}")
+            self.add_weight(shape=mask.after.shape, initializer="zeros", name=f"bias_{i + 1}")
             for i, mask in enumerate(masks[1:])
         ]
         self.built = True
 
     def call(self, bias: tf.Tensor) -> Perceptron:
-        kernels = [
-            tf.convert_to_tensor(kernel) * mask.astype(self.variable_dtype)
-            for kernel, mask in zip(self.kernels, self.masks, strict=True)
-        ]
+        kernels = [mask(tf.convert_to_tensor(kernel)) for kernel, mask in zip(self.kernels, self.masks, strict=True)]
         return Perceptron(tuple(kernels), (bias, *map(tf.convert_to_tensor, self.biases)))
 
 
-def full(*sizes: int) -> list[np.ndarray]:
+def full(*sizes: int) -> list[Mask]:
     """Return masks that leave every weight, from sizes[0] inputs to sizes[-1] outputs."""
-    return [np.ones([before, after]) for before, after in pairwise(sizes)]
+    degrees = [np.zeros(size, np.int32) for size in sizes]
+    return [Mask(before, after) for before, after in pairwise(degrees)]
 
 
-def autoregressive(order: Sequence[int], units: Sequence[int], outputs: int) -> list[np.ndarray]:
+def autoregressive(order: Sequence[int], units: Sequence[int], outputs: int) -> list[Mask]:
     """Return masks with which the outputs of a coordinate depend on those alone that come before it.
 
         M_ij = 1 if degree(j) >= degree(i),   in the last layer if degree(j) > degree(i)
@@ -79,8 +96,7 @@ def autoregressive(order: Sequence[int], units: Sequence[int], outputs: int) -> 
     Reference: M. Germain et al., "MADE: Masked Autoencoder for Distribution Estimation", 2015, Eq. (8) and (9),
     https://arxiv.org/abs/1502.03509.
     """
-    size = len(order)
-    degrees = [np.asarray(order), *[np.arange(width) * size // width - 1 for width in units]]
-    hidden = [after[None, :] >= before[:, None] for before, after in pairwise(degrees)]
-    last = np.tile(np.asarray(order), outputs)
-    return [*hidden, last[None, :] > degrees[-1][:, None]]
+    first, size = np.asarray(order, np.int32), len(order)
+    hidden = [np.arange(width, dtype=np.int32) * size // width - 1 for width in units]
+    last = np.tile(first, outputs) - 1  # greater than, where the others have at least
+    return [Mask(before, after) for before, after in pairwise([first, *hidden, last])]

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from tfvae.errors import ExportError
 from tfvae.export import formats, verification
+from tfvae.export.inputs import noise, on_support
 from tfvae.export.signatures import refusals, signatures
 from tfvae.models.base import AbstractVAE
-from tfvae.random import Seed
 
 DRAWS = 10  # of z for one ELBO: those of `anomaly.NegativeELBO`
 GENERATED = 12  # samples at a time
@@ -44,8 +44,8 @@ def fixed(model: AbstractVAE, first: int, without: set[str]) -> dict[str, Fixed]
         return {name: tf.ensure_shape(value, [GENERATED, *value.shape[1:]]) for name, value in drawn.items()}
 
     def elbo(x: tf.Tensor, seed: tf.Tensor) -> dict:
-        trace = model.trace(x, DRAWS, Seed(seed, example=first))
-        terms = {"elbo": trace.elbo, "rate": trace.rate, "distortion": trace.distortion}
+        trace = model.trace(x, DRAWS, noise(seed)._replace(example=first))
+        terms = on_support(model, x, {"elbo": trace.elbo, "rate": trace.rate, "distortion": trace.distortion})
         return {name: tf.ensure_shape(value, [1]) for name, value in terms.items()}
 
     found = {
