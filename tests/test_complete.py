@@ -32,6 +32,7 @@ def test_every_zoo_file_is_in_the_table():
         "objectives",
         "objectives.penalties",
         "networks",
+        "density",
         "evaluation",
         "evaluation.anomaly",
         "evaluation.disentanglement",
@@ -75,7 +76,7 @@ def test_public_names_are_documented(name):
     assert abstract or record or ">>> " in text, "an example that runs"
 
 
-@pytest.mark.parametrize("room", ["heads", "priors", "objectives", "models"])
+@pytest.mark.parametrize("room", ["heads", "priors", "objectives", "models", "density"])
 def test_mathematics_names_its_source(room):
     module = importlib.import_module(f"tfvae.{room}")
     for member in module.__all__:

@@ -16,7 +16,20 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tfvae import callbacks, data, evaluation, export, heads, networks, objectives, presets, priors, protocols, zoo
+    from tfvae import (
+        callbacks,
+        data,
+        density,
+        evaluation,
+        export,
+        heads,
+        networks,
+        objectives,
+        presets,
+        priors,
+        protocols,
+        zoo,
+    )
     from tfvae.conditional import Conditional, Decoder, Encoder
     from tfvae.errors import ExportError, IncompatibleParts
     from tfvae.models import VAE, AbstractVAE, Trace
@@ -39,6 +52,7 @@ __all__ = [
     "Trace",
     "callbacks",
     "data",
+    "density",
     "evaluation",
     "export",
     "from_preset",
