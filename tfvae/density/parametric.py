@@ -58,7 +58,7 @@ class Parametric(Density):
         >>> x = np.random.default_rng(0).gamma(3.0, 2.0, size=1000)
         >>> gamma = density.Parametric(tfd.Gamma).fit(x)
         >>> gamma.estimates()["concentration"]
-        Estimate(value=array(3.06...), standard_error=array(0.13...))
+        Estimate(value=array(2.988...), standard_error=array(0.126...))
     """
 
     def __init__(
