@@ -14,7 +14,7 @@ from tfvae.presets.preset import Preset
 from tfvae.presets.selection import BestValidation
 from tfvae.protocols import larochelle_static
 
-_EPOCHS, _WARM_UP, _LATENT = 120, 10, 32  # an hour
+_EPOCHS, _WARM_UP, _LATENT = 120, 10, 32  # an hour on two cores with TF_ENABLE_ONEDNN_OPTS=1
 
 # Ten times the work of the dense models for a sample; the mean of the estimate rises with the samples, so fewer of them
 # flatter nobody.
