@@ -44,11 +44,11 @@ def test_the_wheel_runs_far_from_the_checkout(installed, tmp_path):
     assert (tmp_path / "runs" / "vae-digits-0" / "card.md").exists()
 
 
-def test_the_readmes_example_is_short_and_runs(tmp_path):
-    (example,) = _blocks("python")
-    assert 5 < len(example.strip().splitlines()) <= 15
+def test_the_readmes_example_is_short_and_runs_and_so_does_what_goes_on_from_it(tmp_path):
+    example, *others = _blocks("python")
+    assert 5 < len(example.strip().splitlines()) <= 15 and others
     done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", example],
+        [sys.executable, "-W", "error::UserWarning", "-c", "\n".join([example, *others])],
         cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
