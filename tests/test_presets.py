@@ -316,7 +316,9 @@ def test_published_int8_files_lose_what_their_cards_say(folder, tfds_dir):
     found, stated = measurement.changed(before, after), card["quantised"]["report"]["elbo"]
     error = np.hypot(found.standard_error, stated["standard_error"])
     assert abs(found.change - stated["change"]) < 4 * error and -stated["change"] <= 1.0
-    assert card["bytes"][path.name] == path.stat().st_size < 0.4 * card["bytes"]["model.tflite"]
+    assert card["bytes"][path.name] == path.stat().st_size
+    saved, weights = card["bytes"]["model.tflite"] - path.stat().st_size, 4 * tfvae.from_preset(folder).count_params()
+    assert saved > 0.6 * weights  # three quarters of every weight but the biases; what describes the graph stays
 
 
 @pytest.mark.slow
