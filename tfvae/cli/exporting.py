@@ -117,7 +117,7 @@ def _write(
 
     saved, lite = folder / "saved_model" / "1", folder / "model.tflite"
     typer.echo(export.saved_model(model, saved, extras=extras))
-    typer.echo(export.tflite(model, lite, extras=extras))
+    typer.echo(export.tflite(model, lite, extras=extras, source=saved))
     if quantize is not None and splits is not None:
         typer.echo(quantising.quantise(model, lite, quantize, splits, max_loss_nats))
     typer.echo(f"wrote {saved} and {lite}")

@@ -38,12 +38,12 @@ def load(path: Path, data: str | None) -> "tuple[AbstractVAE, Recipe]":
 
 def load_model(path: Path) -> "AbstractVAE":
     """Return the model of a run's folder or a file."""
-    from tfvae.models.loading import load_model
+    from tfvae.models import loading
 
     file = path / "model.keras" if path.is_dir() else path
     if not file.is_file():
         raise ValueError(f"Expected a run's folder with model.keras, or a .keras file. Received: {path}")
-    return load_model(file)
+    return loading.load_model(file)
 
 
 def write_page(path: Path, folder: Path, data: str | None, data_dir: str | None, runtime: Path | None) -> None:

@@ -55,8 +55,11 @@ class Density(abc.ABC):
             RuntimeError: before `fit`.
         """
         if self._distribution is None:
-            raise RuntimeError(f"Expected {type(self).__name__}.fit(x) first. Received: nothing was fitted yet")
+            raise self._unfitted()
         return self._distribution
+
+    def _unfitted(self) -> RuntimeError:
+        return RuntimeError(f"Expected {type(self).__name__}.fit(x) first. Received: nothing was fitted yet")
 
     def log_prob(self, x: object) -> tf.Tensor:
         """Return log p(x) in nats, [n], for x of shape [n, *event]."""

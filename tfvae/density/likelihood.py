@@ -82,12 +82,7 @@ class Likelihood:
 
     def distribution(self, parameters: Mapping[str, object], dtype: str = "float64") -> tfd.Distribution:
         """Return the family with these parameters: batch shape [C]."""
-        values = {name: tf.cast(value, dtype) for name, value in parameters.items()}
-        given = {
-            name: tf.constant(value, dtype) if isinstance(value, (int, float, np.ndarray)) else value
-            for name, value in self.fixed.items()
-        }
-        return self.family(**values, **given)
+        return self.family(**{name: tf.cast(value, dtype) for name, value in {**parameters, **self.fixed}.items()})
 
     def loss(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Return the mean of -log p(x) over examples [n, C, *event], the sum over coordinates, in nats."""

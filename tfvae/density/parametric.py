@@ -74,6 +74,7 @@ class Parametric(Density):
         if not (isinstance(family, type) and issubclass(family, tfd.Distribution)):
             raise TypeError(f"Expected a class of tfp.distributions, such as tfd.Gamma. Received: family={family!r}")
         self.family, self.num_classes, self.fixed = family, num_classes, dict(fixed)
+        self._fitted: _Fitted | None = None
         self.prior_count = number_in("prior_count", prior_count, 0.0)
         if prior_count and family not in SMOOTHED:
             raise ValueError(
@@ -113,6 +114,11 @@ class Parametric(Density):
             return {name: value.numpy() for name, value in likelihood.parameters(theta).items()}, theta
         return found, likelihood.theta(found)
 
+    def _require_fitted(self) -> "_Fitted":
+        if self._fitted is None:
+            raise self._unfitted()
+        return self._fitted
+
     def estimates(self) -> dict[str, Estimate]:
         """Return every parameter with its standard error, from the observed Fisher information.
 
@@ -120,8 +126,8 @@ class Parametric(Density):
             RuntimeError: before `fit`.
             ValueError: if a parameter lies at the end of its range, or the likelihood is flat there.
         """
-        self.distribution  # noqa: B018 (says what is missing)
-        fitted, covariance = self._fitted, self._fitted.covariance()
+        fitted = self._require_fitted()
+        covariance = fitted.covariance()
         found = {}
         for name, value in fitted.parameters.items():
             slope = slopes(partial(fitted.flat, name), fitted.theta)  # [C, k, P]
@@ -140,8 +146,8 @@ class Parametric(Density):
             RuntimeError: before `fit`.
             ValueError: as `estimates` does.
         """
-        self.distribution  # noqa: B018
-        fitted, covariance = self._fitted, self._fitted.covariance()
+        fitted = self._require_fitted()
+        covariance = fitted.covariance()
 
         def value(theta: tf.Tensor) -> tf.Tensor:
             return statistic(fitted.distribution(fitted.likelihood.parameters(theta), "float64"))

@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util
+from tensorflow_probability.python.internal import samplers
 
 from tfvae.distributions.kernels import Gaussian, Kernel
 
@@ -83,9 +84,7 @@ class KernelDensity(tfd.AutoCompositeTensorDistribution):
         return tf.math.reduce_variance(self.points, 0) + self.kernel.variance(self._size) * self.bandwidth**2
 
     def _sample_n(self, n: tf.Tensor, seed: object = None) -> tf.Tensor:
-        which, direction, length = tf.unstack(
-            tf.random.split(_stateless(seed), 3)  # [3, 2]
-        )
+        which, direction, length = samplers.split_seed(seed, 3)
         chosen = tf.random.stateless_uniform([n], which, maxval=tf.shape(self.points)[0], dtype=tf.int32)
         towards = tf.random.stateless_normal([n, self._size], direction, dtype=self.dtype)
         towards /= tf.norm(towards, axis=-1, keepdims=True)
@@ -162,10 +161,3 @@ def _squared_distances(x: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
     x, points, dtype = tf.cast(x, tf.float64), tf.cast(points, tf.float64), x.dtype
     squares = tf.reduce_sum(tf.square(x), 1)[:, None] + tf.reduce_sum(tf.square(points), 1)
     return tf.cast(tf.maximum(squares - 2.0 * tf.matmul(x, points, transpose_b=True), 0.0), dtype)
-
-
-def _stateless(seed: object) -> tf.Tensor:
-    """Return a seed of two words, as TensorFlow's stateless samplers take it."""
-    from tensorflow_probability.python.internal import samplers
-
-    return samplers.sanitize_seed(seed)
