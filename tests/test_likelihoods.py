@@ -459,7 +459,7 @@ def test_parts_of_a_product_are_updated_with_their_columns():
     model = linear_model(head)
     x = np.concatenate([np.full([8, 2], 1000.0), np.full([8, 3], 0.5)], -1).astype("float32")
     trace = model.trace(tf.constant(x))
-    head.update(trace, tf.constant(0))
+    head.update(trace.x, trace.px, tf.constant(0))
     error = 0.5 - trace.px.mean().numpy()[..., 2:]
     assert float(head.heads[1].scale.value()) == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-4)
 

@@ -10,8 +10,9 @@ from tensorflow_probability import distributions as tfd
 from tfvae.heads.base import Head
 
 
+@keras.saving.register_keras_serializable(package="tfvae")
 class Conditional(keras.Model):
-    """A network and a head: a Keras model whose call returns a `tfd.Distribution` (abstract).
+    """A network and a head: a Keras model whose call returns a `tfd.Distribution`.
 
         eta = network(parents),   p(x | parents) = p(x | eta)
 
@@ -22,6 +23,17 @@ class Conditional(keras.Model):
 
     Raises:
         TypeError: if `network` is no Keras layer or `head` is no Head.
+
+    Shapes: parents [B, *event], of any shape that the network takes, to a distribution with batch shape [B].
+
+    Reference: C. Bishop, "Pattern Recognition and Machine Learning", 2006, Eq. (8.5),
+    https://www.microsoft.com/en-us/research/publication/pattern-recognition-machine-learning/.
+
+    Example:
+        >>> import numpy as np, tfvae
+        >>> py = tfvae.Conditional(tfvae.networks.mlp(16), tfvae.heads.OneHotCategorical(10))
+        >>> py(np.zeros([3, 8, 8, 1], "float32")).event_shape
+        TensorShape([10])
     """
 
     event_rank: int | None = None  # axes of the parents' event; None: all but the first axis of what is first seen

@@ -53,6 +53,11 @@ def as_seed(seed: "int | Sequence[int] | tf.Tensor | Seed") -> Seed:
     return Seed(tf.constant([int(word) for word in words], tf.int32))
 
 
+def another(seed: Seed, number: int) -> Seed:
+    """Return the seed of the `number`-th of things that are drawn together; of the first, 0, the seed itself."""
+    return seed._replace(words=tf.stack([seed.words[0], seed.words[1] + _word(_SECOND) * number]))
+
+
 def generator(seed: "int | Sequence[int] | tf.Tensor | Seed") -> np.random.Generator:
     """Return NumPy's generator for a seed, for what is drawn outside TensorFlow.
 

@@ -11,7 +11,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from benchmarks.deployment.contestant import Contestant, Function, Inputs
 from tfvae import export
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 _OPSET = 18
 

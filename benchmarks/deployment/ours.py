@@ -10,7 +10,7 @@ from benchmarks.deployment.contestant import FUNCTIONS, Contestant, Function, In
 from tfvae import export
 from tfvae.data import Splits
 from tfvae.export.quantization_graph import Graph
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.run.card import size
 
 _NO_WORK = {"Const", "Placeholder", "Identity", "NoOp", "ReadVariableOp"}

@@ -10,7 +10,7 @@ from torch import nn
 from benchmarks.deployment import pytorch_heads
 from benchmarks.deployment.contestant import Contestant, Function, Inputs
 from benchmarks.deployment.pytorch_layers import NoTwin, dense, module
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.priors import StandardNormal
 
 

@@ -13,7 +13,7 @@ from tfvae import heads
 from tfvae.distributions.moments import DRAWS, SEED
 from tfvae.heads.base import Head
 from tfvae.heads.scales import SCALE_FLOOR
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.priors import StandardNormal
 from tfvae.random import as_seed, normal
 

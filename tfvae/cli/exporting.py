@@ -22,7 +22,7 @@ from tfvae.errors import ExportError, one_of
 if TYPE_CHECKING:
     from tfvae.data import Splits
     from tfvae.export import Extra
-    from tfvae.models.base import AbstractVAE
+    from tfvae.models.variational import AbstractVAE
 
 EXTRAS = ("encode_sample", "score", "is_anomaly", "interpolate", "impute", "personalise")  # those of run/extras
 _BESIDE = {"--web": (), "--serving": ("--extra",)}  # what goes with an option that writes something else instead

@@ -9,7 +9,7 @@ import typer
 from tfvae.errors import ExportError
 
 if TYPE_CHECKING:
-    from tfvae.models.base import AbstractVAE
+    from tfvae.models.variational import AbstractVAE
     from tfvae.presets.recipe import Recipe
 
 ModelArgument = Annotated[Path, typer.Argument(help="A run's folder, or a .keras file.")]

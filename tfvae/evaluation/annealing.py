@@ -12,7 +12,7 @@ from tfvae.evaluation.batches import per_example, standard_error
 from tfvae.evaluation.chains import Chains, checked_ladder, sigmoid_ladder
 from tfvae.evaluation.evidence import monte_carlo_error
 from tfvae.evaluation.printing import about_examples, error_of, plain, plus_minus
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed
 
 LOWEST, HIGHEST = 0.4, 0.95  # acceptance between which chains move well

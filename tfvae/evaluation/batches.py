@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.models import costs, execution
-from tfvae.models.base import AbstractVAE, require_vae
 from tfvae.models.checks import clearly
+from tfvae.models.variational import AbstractVAE, require_vae
 
 _EXAMPLES = 100
 

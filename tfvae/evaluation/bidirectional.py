@@ -12,7 +12,7 @@ from tfvae.evaluation.batches import per_example, standard_error
 from tfvae.evaluation.chains import Chains, checked_ladder, fold, sigmoid_ladder
 from tfvae.evaluation.evidence import LogEvidence, log_evidence
 from tfvae.evaluation.printing import about_examples, error_of, plain, plus_minus
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed, draw
 
 _LATENT, _OBSERVED = 4, 5  # noise of the simulation; the chains' is numbered from 0 to 3

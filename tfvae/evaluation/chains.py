@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from tfvae.evaluation.batches import compiled
 from tfvae.heads.support import REAL
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, draw, draw_and_score
 
 _ACCEPTANCE = 0.65  # what step sizes are tuned to

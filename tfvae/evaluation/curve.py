@@ -11,7 +11,7 @@ from tfvae.errors import positive_int
 from tfvae.evaluation.batches import standard_error
 from tfvae.evaluation.evidence import LogEvidence, log_evidence
 from tfvae.evaluation.printing import error_of, plus_minus
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfvae.errors import positive_int
 from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.evaluation.printing import about_examples, plain, plus_minus
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed
 
 

@@ -10,7 +10,7 @@ from tfvae.errors import positive_int
 from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.evaluation.pareto import pareto_k, tail_length
 from tfvae.evaluation.printing import about_examples, error_of, plain, plus_minus
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed
 
 _CHUNK = 50  # samples of an example decoded at a time; with the examples of a batch, it bounds the memory

@@ -10,7 +10,7 @@ from tfvae.errors import ExportError, positive_int
 from tfvae.evaluation.anomaly import Calibration, NegativeELBO
 from tfvae.export.inputs import noise, on_support
 from tfvae.export.signature import Signature, signature
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import draw, has_rule
 
 

@@ -14,7 +14,7 @@ from tfvae.export import verification
 from tfvae.export.extras import Extra
 from tfvae.export.signatures import cannot_offer, signatures
 from tfvae.files import replacing
-from tfvae.models.base import AbstractVAE, require_vae
+from tfvae.models.variational import AbstractVAE, require_vae
 
 SAVED_MODEL_TOLERANCE = 1e-4
 TFLITE_TOLERANCE = 1e-3

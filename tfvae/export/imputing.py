@@ -8,7 +8,7 @@ from tfvae.export.extras import Extra, require_rate
 from tfvae.export.inputs import noise
 from tfvae.export.signature import Signature, signature
 from tfvae.heads.base import Elements
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, draw, draw_and_score
 
 _DRAWS = 16  # of the prior, for what stands in the gaps at first

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed
 
 

@@ -12,7 +12,7 @@ from tfvae.export.extras import Extra, require_rate
 from tfvae.export.inputs import noise, on_support
 from tfvae.export.signature import Signature, signature
 from tfvae.heads.base import Head
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 
 class Personalise(Extra):

@@ -20,7 +20,7 @@ from tfvae.export.quantization_measurement import Change
 from tfvae.export.quantization_schemes import Range, Scheme, rewritten
 from tfvae.files import replacing
 from tfvae.heads import DiagonalNormal
-from tfvae.models.base import AbstractVAE, require_vae
+from tfvae.models.variational import AbstractVAE, require_vae
 
 _MEASURED = ("elbo", "log_evidence", "encode")  # signatures without which the gate is blind
 _SCALE = " (scale)"

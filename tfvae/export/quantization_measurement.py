@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tfvae.evaluation.batches import standard_error
 from tfvae.export.quantization_graph import Graph
 from tfvae.export.quantization_schemes import Range
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed, draw
 
 _BATCH = 100

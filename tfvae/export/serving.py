@@ -13,7 +13,7 @@ from tfvae.export.formats import saved_model
 from tfvae.export.signatures import refusals, signatures
 from tfvae.export.verification import Parity, draws, saved_model_runner
 from tfvae.files import replacing
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 """Where in a SavedModel's folder TF Serving looks for requests."""

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.distributions.moments import centre
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 Inputs = Iterator[dict[str, np.ndarray]]
 

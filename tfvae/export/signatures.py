@@ -9,7 +9,7 @@ from tfvae.errors import ExportError
 from tfvae.export.extras import Extra
 from tfvae.export.inputs import noise, on_support
 from tfvae.export.signature import Signature, signature
-from tfvae.models.base import AbstractVAE, require_vae
+from tfvae.models.variational import AbstractVAE, require_vae
 from tfvae.random import Seed, draw, has_rule
 
 _CHUNK = 16  # samples of the evidence drawn at a time: bounds memory, and costs at most 15 decodings too many

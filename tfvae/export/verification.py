@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfvae.errors import ExportError, whole_number_in
 from tfvae.export.extras import Extra
 from tfvae.export.signatures import signatures
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, draw
 
 _STATEFUL = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "RANDOM_")

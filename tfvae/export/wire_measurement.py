@@ -13,7 +13,7 @@ from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.evaluation.printing import error_of, plain
 from tfvae.export.wire import LatentCodec
 from tfvae.export.wire_coder import TOTAL
-from tfvae.models.base import AbstractVAE, require_vae
+from tfvae.models.variational import AbstractVAE, require_vae
 from tfvae.priors import StandardNormal
 from tfvae.random import Seed
 

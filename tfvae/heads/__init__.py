@@ -12,6 +12,8 @@ from tfvae.heads.full_normal import FullNormal
 from tfvae.heads.laplace import Laplace
 from tfvae.heads.low_rank_normal import LowRankNormal
 from tfvae.heads.normal import DiagonalNormal, Normal
+from tfvae.heads.normal_mixture import NormalMixture
+from tfvae.heads.one_hot import OneHotCategorical
 from tfvae.heads.planar import Planar
 from tfvae.heads.point import Point
 from tfvae.heads.product import Product
@@ -20,7 +22,17 @@ from tfvae.heads.relaxed import RelaxedCategorical
 from tfvae.heads.scales import FixedScale, OptimalScale, PixelScale, Scale, SharedScale
 from tfvae.heads.spherical import PowerSpherical
 from tfvae.heads.student_t import SharedDegrees, StudentT
-from tfvae.heads.support import BINARY, COUNTS, LOG_SIMPLEX, OPEN_UNIT_INTERVAL, REAL, SPHERE, UNIT_INTERVAL, Support
+from tfvae.heads.support import (
+    BINARY,
+    COUNTS,
+    LOG_SIMPLEX,
+    ONE_HOT,
+    OPEN_UNIT_INTERVAL,
+    REAL,
+    SPHERE,
+    UNIT_INTERVAL,
+    Support,
+)
 from tfvae.heads.sylvester import Householder, Sylvester
 from tfvae.heads.transforms import Affine, Spline
 
@@ -28,6 +40,7 @@ __all__ = [
     "BINARY",
     "COUNTS",
     "LOG_SIMPLEX",
+    "ONE_HOT",
     "OPEN_UNIT_INTERVAL",
     "REAL",
     "SPHERE",
@@ -48,6 +61,8 @@ __all__ = [
     "LowRankNormal",
     "NegativeBinomial",
     "Normal",
+    "NormalMixture",
+    "OneHotCategorical",
     "OptimalScale",
     "PixelScale",
     "Planar",

@@ -7,7 +7,6 @@ from tensorflow_probability import distributions as tfd
 from tfvae import errors
 from tfvae.heads.support import Support
 from tfvae.networks.projection import Projection
-from tfvae.trace import Trace
 
 
 class Elements(tfd.Independent):
@@ -80,8 +79,8 @@ class Head(keras.layers.Layer):
         """Return p(x | eta) for eta with any number of leading axes."""
         raise NotImplementedError
 
-    def update(self, trace: Trace, step: tf.Tensor) -> None:
-        """Set what is not learned by gradient, after a training step: nothing, for most heads."""
+    def update(self, x: tf.Tensor, px: tfd.Distribution, step: tf.Tensor) -> None:
+        """Set what is not learned by gradient, after a training step that scored x by px: nothing, for most heads."""
 
     def call(self, features: tf.Tensor) -> tfd.Distribution:
         return self.distribution(self.parameters(features))

@@ -7,7 +7,6 @@ from tensorflow_probability import distributions as tfd
 from tfvae.heads.base import Elements, Head
 from tfvae.heads.scales import Scale, as_scale, positive
 from tfvae.heads.support import REAL
-from tfvae.trace import Trace
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -95,8 +94,8 @@ class Normal(Head):
         scale = tf.cast(self.scale.value(*raw), parameters.dtype)
         return Elements(tfd.Normal(loc, scale), reinterpreted_batch_ndims=len(self.event_shape))
 
-    def update(self, trace: Trace, step: tf.Tensor) -> None:
-        self.scale.update(trace.x - trace.px.mean())
+    def update(self, x: tf.Tensor, px: tfd.Distribution, step: tf.Tensor) -> None:
+        self.scale.update(x - px.mean())
 
     def get_config(self) -> dict:
         return {**super().get_config(), "scale": keras.saving.serialize_keras_object(self.scale)}

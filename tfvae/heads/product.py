@@ -7,7 +7,6 @@ from tensorflow_probability import distributions as tfd
 from tfvae.distributions import product
 from tfvae.heads.base import Head
 from tfvae.heads.support import side_by_side
-from tfvae.trace import Trace
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -66,10 +65,10 @@ class Product(Head):
         slices = tf.split(parameters, [part.width for part in self.heads], axis=-1)
         return product.Product([part.distribution(eta) for part, eta in zip(self.heads, slices, strict=True)])
 
-    def update(self, trace: Trace, step: tf.Tensor) -> None:
-        slices = tf.split(trace.x, [_columns(part) for part in self.heads], axis=-1)
-        for part, x, px in zip(self.heads, slices, trace.px.distributions, strict=True):
-            part.update(trace._replace(x=x, px=px), step)
+    def update(self, x: tf.Tensor, px: product.Product, step: tf.Tensor) -> None:
+        slices = tf.split(x, [_columns(part) for part in self.heads], axis=-1)
+        for part, own, distribution in zip(self.heads, slices, px.distributions, strict=True):
+            part.update(own, distribution, step)
 
     def get_config(self) -> dict:
         config = {key: value for key, value in super().get_config().items() if key != "event_shape"}

@@ -9,7 +9,6 @@ from tfvae.errors import number_in, positive_int, whole_number_in
 from tfvae.heads.base import Head
 from tfvae.heads.support import LOG_SIMPLEX
 from tfvae.objectives.schedules import Schedule, as_schedule
-from tfvae.trace import Trace
 
 _LEAST = 0.01  # the gradient of a draw grows as 1 / T
 
@@ -86,7 +85,7 @@ class RelaxedCategorical(Head):
         groups = tfd.ExpRelaxedOneHotCategorical(temperature, logits=logits)
         return RelaxedDistribution(groups, reinterpreted_batch_ndims=1)
 
-    def update(self, trace: Trace, step: tf.Tensor) -> None:
+    def update(self, x: tf.Tensor, px: tfd.Distribution, step: tf.Tensor) -> None:
         self.temperature.assign(tf.cast(self._scheduled(step), self.temperature.dtype))
 
     def get_config(self) -> dict:

@@ -118,3 +118,12 @@ LOG_SIMPLEX = Support(
     lambda x: tf.logical_and(tf.cast(x, tf.float32) <= 1e-5, tf.math.is_finite(tf.cast(x, tf.float32))),
     "Take the logarithm of probabilities that sum to 1, or use a head for real vectors such as heads.DiagonalNormal.",
 )
+ONE_HOT = Support(
+    "vectors of zeros with a single 1, or the numbers of the classes, from 0",
+    lambda x: tf.logical_and(
+        tf.logical_or(tf.equal(tf.cast(x, tf.float32), 0.0), tf.equal(tf.cast(x, tf.float32), 1.0)),
+        tf.equal(tf.reduce_sum(tf.cast(x, tf.float32), -1, keepdims=True), 1.0),
+    ),
+    "Number the classes 0, 1, ..., or use keras.utils.to_categorical.",
+    discrete=True,
+)

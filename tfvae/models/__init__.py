@@ -1,7 +1,11 @@
 """Models: what is drawn, and in what order."""
 
-from tfvae.models.base import AbstractVAE
+from tfvae.models.base import AbstractModel
+from tfvae.models.conditional import ConditionalModel
+from tfvae.models.directed import DirectedModel
+from tfvae.models.graph import Given, Variable
 from tfvae.models.vae import VAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.trace import Trace
 
-__all__ = ["VAE", "AbstractVAE", "Trace"]
+__all__ = ["VAE", "AbstractModel", "AbstractVAE", "ConditionalModel", "DirectedModel", "Given", "Trace", "Variable"]

@@ -38,7 +38,7 @@ class Checker:
             self._check_spec(_first(data.element_spec))
             if data.cardinality() == 0:
                 raise ValueError("Expected at least one example. Received: an empty data set")
-            return data.map(self._in_graph, num_parallel_calls=tf.data.AUTOTUNE)
+            return data.map(self.in_graph, num_parallel_calls=tf.data.AUTOTUNE)
         if isinstance(data, keras.utils.PyDataset):
             return _CheckedPyDataset(data, self)
         if isinstance(data, GeneratorType):
@@ -127,7 +127,7 @@ class Checker:
             f"Received: x.shape={tuple(shape)}"
         )
 
-    def _in_graph(self, *batch: tf.Tensor) -> tf.Tensor | tuple:
+    def in_graph(self, *batch: tf.Tensor) -> tf.Tensor | tuple:
         x = batch[0]
         shaped = tf.reduce_all(tf.equal(tf.shape(x)[1:], self.event_shape))
         tf.debugging.Assert(shaped, [tf.strings.format(

@@ -28,7 +28,8 @@ class Fit(NamedTuple):
     """Whether XLA can compile every part on a processor."""
 
 
-def _distribution(role: str, value: object) -> tfd.Distribution:
+def distribution_of(role: str, value: object) -> tfd.Distribution:
+    """Return a distribution, or raise IncompatibleParts if it is none."""
     if not isinstance(value, tfd.Distribution):
         raise IncompatibleParts(
             f"Expected the {role} to return a tfd.Distribution; give its network a head from tfvae.heads. "
@@ -39,7 +40,7 @@ def _distribution(role: str, value: object) -> tfd.Distribution:
 
 def _call(role: str, part: keras.Model, inputs: tf.Tensor, given_by: str) -> tfd.Distribution:
     try:
-        return _distribution(role, part(inputs))
+        return distribution_of(role, part(inputs))
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         if isinstance(error, IncompatibleParts):
             raise
@@ -98,14 +99,16 @@ def _check_dtypes(dtype: str, q: tfd.Distribution, p: tfd.Distribution, px: tfd.
         )
 
 
-def _support(decoder: keras.Model, px: tfd.Distribution) -> Support:
-    """The values that the likelihood scores: what its head says, or what the family of a user's own model says."""
-    if hasattr(decoder, "head"):
-        return decoder.head.support
+def support_of(part: keras.Layer, px: tfd.Distribution) -> Support:
+    """Return the values that a part scores: what it or its head says, or the family of a user's own model."""
+    if isinstance(part, Prior):
+        return part.support
+    if hasattr(part, "head"):
+        return part.head.support
     return BINARY if isinstance(_innermost(px), tfd.Bernoulli) else REAL
 
 
-def _exact_rate(q: tfd.Distribution, p: tfd.Distribution) -> bool:
+def exact_rate(q: tfd.Distribution, p: tfd.Distribution) -> bool:
     """Tell whether TFP has KL(q || p) in closed form."""
     try:
         tfd.kl_divergence(q, p)
@@ -130,7 +133,7 @@ def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, objective: O
         raise IncompatibleParts(
             f"Expected a prior from tfvae.priors, such as priors.StandardNormal(50). Received: prior={prior!r}"
         )
-    p = _distribution("prior", prior())
+    p = distribution_of("prior", prior())
     if p.batch_shape.rank != 0 or p.event_shape.rank != 1:
         raise IncompatibleParts(
             f"Expected a prior over one vector. Received: prior {type(prior).__name__} with batch_shape="
@@ -152,11 +155,11 @@ def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, objective: O
     _check_dtypes(dtype, q, p, px)
     objective.check(q, p)
     objective.critic.build_for(p.event_shape[0])
-    posterior, likelihood, family = (_describe(d) for d in (q, px, p))
+    posterior, likelihood, family = (describe(d) for d in (q, px, p))
     has_rate = not _is_point(q)
     return Fit(
-        tuple(px.event_shape), p.event_shape[0], has_rate and _exact_rate(q, p), posterior, likelihood, family,
-        _support(decoder, px), has_rate, _compiles(encoder, decoder, prior),
+        tuple(px.event_shape), p.event_shape[0], has_rate and exact_rate(q, p), posterior, likelihood, family,
+        support_of(decoder, px), has_rate, _compiles(encoder, decoder, prior),
     )  # fmt: skip
 
 
@@ -165,7 +168,7 @@ def _compiles(encoder: keras.Model, decoder: keras.Model, prior: Prior) -> bool:
     return all(getattr(part, "compiles", True) for part in parts)
 
 
-def _describe(distribution: tfd.Distribution) -> str:
+def describe(distribution: tfd.Distribution) -> str:
     """Name the family of a distribution, and what is inside a wrapper."""
     family = type(distribution).__name__.lstrip("_")
     if isinstance(distribution, tfd.Independent):

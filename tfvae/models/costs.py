@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from tfvae.models.base import AbstractVAE
+    from tfvae.models.variational import AbstractVAE
 
 
 def operations(model: "AbstractVAE", batch: int) -> float:

@@ -20,7 +20,7 @@ from tfvae.models import faults
 from tfvae.models.costs import operations, suits_xla
 
 if TYPE_CHECKING:
-    from tfvae.models.base import AbstractVAE
+    from tfvae.models.variational import AbstractVAE
 
 _CALL = 8e9  # floating point operations in one call: a tenth of a second or two, so that progress is seen to move
 _MOST = 64  # steps in one call

@@ -8,7 +8,7 @@ import numpy as np
 from tfvae.models import replicas
 
 if TYPE_CHECKING:
-    from tfvae.models.base import AbstractVAE
+    from tfvae.models.variational import AbstractVAE
 
 
 def describe(model: "AbstractVAE", values: dict[str, float]) -> str:

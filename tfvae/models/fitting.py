@@ -17,7 +17,7 @@ from tfvae.data.stored import Stored
 from tfvae.models import execution, replicas
 
 if TYPE_CHECKING:
-    from tfvae.models.base import AbstractVAE
+    from tfvae.models.variational import AbstractVAE
 
 Result = TypeVar("Result")
 _HELD = (np.uint8, np.bool_, np.float32)  # dtypes of arrays that are kept as they are

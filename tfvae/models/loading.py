@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 
 def load_model(file: Path, *, compiled: bool = True) -> AbstractVAE:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import keras
 
 if TYPE_CHECKING:
-    from tfvae.models.base import AbstractVAE
+    from tfvae.models.variational import AbstractVAE
 
 
 def composition(model: "AbstractVAE") -> str:

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed, draw_and_score
 from tfvae.trace import Link, Trace
 

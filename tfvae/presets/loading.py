@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from tfvae.models.base import AbstractVAE
 from tfvae.models.loading import load_model
+from tfvae.models.variational import AbstractVAE
 from tfvae.presets.table import find
 
 _HUB = "hf://"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from tfvae.data import Splits
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.presets.selection import Selection
 from tfvae.protocols import Protocol, Published

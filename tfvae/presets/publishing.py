@@ -8,8 +8,8 @@ from tfvae.data import Splits
 from tfvae.errors import ExportError
 from tfvae.evaluation.printing import plus_minus
 from tfvae.files import replacing
-from tfvae.models.base import AbstractVAE
 from tfvae.models.loading import load_model
+from tfvae.models.variational import AbstractVAE
 
 _COPIED = ("run.json", "report.html", "pictures")
 _INT8 = "model.int8.tflite"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import keras
 
 from tfvae.data import Splits
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.presets.selection import Selection
 from tfvae.protocols import Protocol, Published
 

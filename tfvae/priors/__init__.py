@@ -4,6 +4,7 @@ from tfvae.priors.base import Prior
 from tfvae.priors.categorical import UniformCategorical
 from tfvae.priors.flow import FlowPrior
 from tfvae.priors.laplace import StandardLaplace
+from tfvae.priors.learned import Learned
 from tfvae.priors.mixture import Mixture
 from tfvae.priors.sphere import UniformSphere
 from tfvae.priors.standard import StandardNormal
@@ -11,6 +12,7 @@ from tfvae.priors.vamp import VampPrior
 
 __all__ = [
     "FlowPrior",
+    "Learned",
     "Mixture",
     "Prior",
     "StandardLaplace",

@@ -8,7 +8,7 @@ from pathlib import Path
 from tfvae.data import Splits
 from tfvae.files import write_json, write_text
 from tfvae.models import summary
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.run.clock import training_seconds
 from tfvae.run.measurement import Evidence, Reconstruction, table

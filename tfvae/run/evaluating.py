@@ -13,7 +13,7 @@ from tfvae.data import Splits
 from tfvae.evaluation import anomaly
 from tfvae.evaluation.printing import error_of, plus_minus
 from tfvae.evaluation.samples.classifier import before_binarization
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.run import card, report
 from tfvae.run.measurement import Evidence, Reconstruction, measure

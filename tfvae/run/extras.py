@@ -6,7 +6,7 @@ from tfvae import export
 from tfvae.data import Splits
 from tfvae.errors import one_of
 from tfvae.evaluation import anomaly
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 CALIBRATION = 1000  # validation examples, whose scores `is_anomaly` holds
 

@@ -7,7 +7,7 @@ import numpy as np
 from tfvae import evaluation
 from tfvae.evaluation import Bound, Distortion, LogEvidence
 from tfvae.evaluation.printing import plus_minus
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 
 def measure(

@@ -10,7 +10,7 @@ import keras
 from tfvae import data, heads, zoo
 from tfvae.data import DynamicBinarization, NoBinarization, Splits, StaticBinarization
 from tfvae.errors import number_in, one_of, positive_int, whole_number_in
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.presets.selection import LastEpoch, Selection
 from tfvae.protocols import UNLABELLED, Protocol, Published

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 
 from tfvae.data import Splits
 from tfvae.files import replacing
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.priors import StandardNormal
 
 _SHOWN = 5000  # points on the latent map

@@ -5,7 +5,7 @@ from pathlib import Path
 from tfvae import export
 from tfvae.data import Splits
 from tfvae.errors import one_of
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 EXAMPLES = 500  # to calibrate on, of the validation examples, and to measure on, of the test examples
 SCHEMES = {

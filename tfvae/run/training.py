@@ -14,8 +14,8 @@ from tfvae.callbacks import Checkpoint
 from tfvae.data import Splits
 from tfvae.errors import ExportError
 from tfvae.files import discard, is_temporary, sweep, write_json
-from tfvae.models.base import AbstractVAE
 from tfvae.models.loading import load_model
+from tfvae.models.variational import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.run import card, manifest, pictures
 from tfvae.run.measurement import measure

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfvae.errors import positive_int
 from tfvae.evaluation.bound import elbo
 from tfvae.evaluation.evidence import log_evidence
-from tfvae.models.base import AbstractVAE, require_vae
+from tfvae.models.variational import AbstractVAE, require_vae
 from tfvae.random import Seed, as_seed
 
 

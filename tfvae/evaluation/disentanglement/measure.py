@@ -15,7 +15,7 @@ from tfvae.evaluation.disentanglement.predictability import explicitness, sap
 from tfvae.evaluation.disentanglement.robustness import irs
 from tfvae.evaluation.disentanglement.score import Score
 from tfvae.evaluation.disentanglement.table import several_factors, table
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import as_seed
 
 

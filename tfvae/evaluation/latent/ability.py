@@ -6,7 +6,7 @@ from tensorflow_probability import distributions as tfd
 from tfvae.distributions.factors import factors
 from tfvae.distributions.factors import rate_per_dimension as closed_rates
 from tfvae.errors import IncompatibleParts
-from tfvae.models.base import AbstractVAE, require_vae
+from tfvae.models.variational import AbstractVAE, require_vae
 from tfvae.random import as_seed, draw
 
 POINT = (

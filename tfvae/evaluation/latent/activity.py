@@ -11,7 +11,7 @@ from tfvae.errors import number_in
 from tfvae.evaluation.batches import compiled, per_example
 from tfvae.evaluation.latent.plain import numbers
 from tfvae.evaluation.printing import about_examples, plain
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 REMEDY = (
     "let the weight of the rate rise from 0 (KL warm-up: objectives.ELBO(objectives.schedules.Linear(steps))), give "

@@ -8,7 +8,7 @@ from tfvae.errors import positive_int
 from tfvae.evaluation.batches import compiled, per_example
 from tfvae.evaluation.latent.two_sample import c2st, mmd_test
 from tfvae.evaluation.latent.verdicts import ClassifierTest, MMDTest
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed, draw, generator
 
 _ALPHA = 0.01

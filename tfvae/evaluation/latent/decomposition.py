@@ -14,7 +14,7 @@ from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.evaluation.latent import ability
 from tfvae.evaluation.latent.mixture import LogDensities, log_densities
 from tfvae.evaluation.latent.terms import NAMES, RateDecomposition
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed, draw_and_score
 
 

@@ -10,7 +10,7 @@ from tfvae.evaluation.latent.aggregate import AggregatePosterior, aggregate_post
 from tfvae.evaluation.latent.decomposition import decompose_rate
 from tfvae.evaluation.latent.rates import RatePerDimension, rate_per_dimension
 from tfvae.evaluation.latent.terms import RateDecomposition
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfvae.distributions.factors import factors
 from tfvae.evaluation.batches import compiled, per_example
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 _NUMBERS = 2**23  # of z_d under every posterior of a batch, held at a time
 

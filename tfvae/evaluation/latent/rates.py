@@ -13,7 +13,7 @@ from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.evaluation.latent import ability
 from tfvae.evaluation.latent.plain import measured, numbers
 from tfvae.evaluation.printing import about_examples, plus_minus
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed, draw
 
 

@@ -16,7 +16,7 @@ from tfvae.evaluation.samples.frechet import FrechetDistance, frechet_distance
 from tfvae.evaluation.samples.kernel import KernelDistance, kernel_distance
 from tfvae.evaluation.samples.memory import Memorisation, memorisation
 from tfvae.evaluation.samples.neighbours import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
-from tfvae.models.base import AbstractVAE, require_vae
+from tfvae.models.variational import AbstractVAE, require_vae
 from tfvae.random import Seed, as_seed, generator
 
 _ROWS = 500  # samples decoded, or examples whose features are computed, at a time

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from tfvae.data import Splits
 from tfvae.evaluation import anomaly
 from tfvae.export.web.fixed import DRAWS, GENERATED
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 EXAMPLES = 2000  # test examples that are looked at: points of the map; every second one calibrates the anomaly level
 _CHOICE = 100  # of them to choose from in the page

@@ -12,7 +12,7 @@ from tfvae.errors import ExportError
 from tfvae.export import formats, verification
 from tfvae.export.inputs import noise, on_support
 from tfvae.export.signatures import refusals, signatures
-from tfvae.models.base import AbstractVAE
+from tfvae.models.variational import AbstractVAE
 
 DRAWS = 10  # of z for one ELBO: those of `anomaly.NegativeELBO`
 GENERATED = 12  # samples at a time

@@ -11,7 +11,7 @@ from tfvae.evaluation import anomaly
 from tfvae.export import formats
 from tfvae.export.web import facts, fixed, runtime
 from tfvae.files import replacing, write_json
-from tfvae.models.base import AbstractVAE, require_vae
+from tfvae.models.variational import AbstractVAE, require_vae
 
 _SOURCES = Path(__file__).parent / "page"
 

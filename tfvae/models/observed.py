@@ -1,0 +1,162 @@
+"""What models of observed variables have in common: a fit on several arrays, each checked first."""
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfvae.callbacks import Checkpoint
+from tfvae.errors import NonFiniteLoss
+from tfvae.heads.support import ONE_HOT, Support
+from tfvae.models import checks
+from tfvae.models.base import AbstractModel
+
+Result = TypeVar("Result")
+
+
+class Observed(AbstractModel):
+    """A model trained by maximum likelihood, or by a bound on it, through Keras' own `fit` (abstract)."""
+
+    _reported: str
+
+    def _checked(self, x: object, y: object) -> tuple:
+        """Return arrays, or a stream in place of x, as `_unpack` takes them, or raise ValueError."""
+        raise NotImplementedError
+
+    def compile(
+        self, optimizer: object = "rmsprop", *args: object, jit_compile: bool | str = False, **options: object
+    ) -> None:
+        """Prepare for training as `keras.Model.compile` does, without XLA unless asked for; the likelihood is the loss.
+
+        `steps_per_execution=50` spares small models most of the time between two steps.
+        """
+        super().compile(optimizer, *args, jit_compile=jit_compile, **options)
+
+    def fit(self, x: object = None, *args: object, **options: object) -> keras.callbacks.History:
+        """Train as `keras.Model.fit` does, with the same arguments, on data that is checked first.
+
+        Raises:
+            ValueError: for data off the support of a variable, of another shape or dtype, or with NaN.
+            NonFiniteLoss: after an epoch whose loss is NaN or infinite; a step with such a loss changes no weight.
+        """
+        call = self._call(keras.Model.fit, x, args, options)
+        callbacks = tf.nest.flatten(call.get("callbacks") or [])
+        if any(isinstance(callback, Checkpoint) for callback in callbacks):
+            raise ValueError(
+                "Expected keras.callbacks.BackupAndRestore, with which this fit goes on where it stopped. Received: "
+                "callbacks.Checkpoint, which is for models with latent variables"
+            )
+        held_out = call.get("validation_data")
+        if held_out is not None:
+            x_held, y_held, *weight = held_out if isinstance(held_out, tuple) else (held_out, None)
+            x_held, y_held = self._checked(x_held, y_held)
+            unweighted = not weight and y_held is None
+            call["validation_data"] = x_held if unweighted else (x_held, _label(x_held, y_held), *weight)
+        call["callbacks"] = [*callbacks, _Finite()]
+        if isinstance(call["x"], tf.data.Dataset):
+            call["shuffle"] = False  # Keras would warn that it leaves the order to the stream
+        return checks.clearly(super().fit, **call)
+
+    def evaluate(self, x: object = None, *args: object, **options: object) -> dict | list:
+        """Measure as `keras.Model.evaluate` does, on checked data.
+
+        Raises:
+            ValueError: as `fit` does.
+        """
+        if options.get("_use_cached_eval_dataset", False):  # checked by fit
+            return checks.clearly(super().evaluate, x, *args, **options)
+        return checks.clearly(super().evaluate, **self._call(keras.Model.evaluate, x, args, options))
+
+    def _call(self, method: Callable, x: object, args: tuple, options: dict) -> dict:
+        """Return the arguments of a call to Keras by name, with data that was checked."""
+        self._refuse_keras_losses(self._reported)
+        call = dict(inspect.signature(method).bind(self, x, *args, **options).arguments)
+        del call["self"]
+        call.update(call.pop("kwargs", {}))
+        call["x"], call["y"] = self._checked(x, call.get("y"))
+        if call.get("sample_weight") is not None:
+            call["y"] = _label(call["x"], call["y"])
+        return call
+
+    @property
+    def trained_variables(self) -> list:
+        """All that can be trained."""
+        return self.trainable_variables
+
+    def build(self, input_shape: tuple | None = None) -> None:
+        """Do nothing: the parts were built when the model was made."""
+
+
+def _label(x: object, y: object) -> object:
+    """Return what stands between x and the weights: Keras loses these where y is None."""
+    return np.zeros(len(next(iter(x.values())))) if y is None and isinstance(x, dict) else y
+
+
+class _Finite(keras.callbacks.Callback):
+    """Stops training with an error after an epoch whose loss is not finite."""
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        wrong = {name: value for name, value in (logs or {}).items() if not math.isfinite(value)}
+        if "loss" in wrong:
+            raise NonFiniteLoss(
+                "Expected a finite loss. Lower the learning rate, clip gradients (keras.optimizers.Adam(..., "
+                f"global_clipnorm=1.0)), or scale the data. Received: in epoch {epoch + 1}, "
+                f"{', '.join(f'{name}={value}' for name, value in wrong.items())}"
+            )
+
+
+class Values:
+    """Checks the values of one variable and gives them the form in which it is scored.
+
+    Args:
+        name: of the variable.
+        event_shape: shape of one value.
+        support: the values that are scored.
+        dtype: of the model.
+    """
+
+    def __init__(self, name: str, event_shape: tuple[int, ...], support: Support, dtype: str):
+        self.name, self.event_shape, self.support, self.dtype = name, event_shape, support, dtype
+        self._check = checks.Checker(event_shape, support)
+
+    def array(self, values: object) -> np.ndarray:
+        """Return checked values, [n, *event]: numbers of classes as zeros and ones, numbers as vectors of length one.
+
+        Raises:
+            ValueError: for the wrong shape, dtype or values, naming the variable.
+        """
+        try:
+            array = np.asarray(values)
+            if self._short(array.ndim):
+                array = self._classes(array) if self.support is ONE_HOT else array[:, None]
+            return self._check.array(array).astype(self.dtype)
+        except ValueError as error:
+            raise ValueError(f"{error}, as values of {self.name!r}") from None
+
+    def tensor(self, values: tf.Tensor) -> tf.Tensor:
+        """Do so for a batch of a stream."""
+        if self._short(values.shape.rank):
+            if self.support is ONE_HOT:  # of a class out of range: no 1 at all, which is refused below
+                values = tf.one_hot(tf.cast(values, tf.int32), self.event_shape[0], dtype=self.dtype)
+            else:
+                values = values[:, None]
+        checked = self._check.in_graph(values)
+        return tf.ensure_shape(tf.cast(checked, self.dtype), [None, *self.event_shape])
+
+    def _short(self, rank: int) -> bool:
+        """Tell whether there is one number an example where a vector is scored."""
+        return rank == 1 and len(self.event_shape) == 1 and (self.support is ONE_HOT or self.event_shape == (1,))
+
+    def _classes(self, numbers: np.ndarray) -> np.ndarray:
+        classes = self.event_shape[0]
+        inside = np.isin(numbers, np.arange(classes))
+        if not inside.all():
+            raise ValueError(
+                f"Expected the numbers of {classes} classes, 0 to {classes - 1}. Received: {np.sum(~inside)} of "
+                f"{numbers.size} that are none, such as {numbers[np.argmin(inside)]}"
+            )
+        return np.eye(classes, dtype=self.dtype)[numbers.astype(int)]
