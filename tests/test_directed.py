@@ -351,7 +351,7 @@ CONVOLVES = tfvae.Conditional(keras.Sequential([keras.layers.Conv2D(1, 2)]), LIN
 BIT = Variable("a", priors.Learned(heads.Bernoulli(1)))
 ILLEGAL = {
     "cycle": ([Variable("a", conditional(LINE(1)), ["b"]), b("a")], [], "without cycles.*cycle, (a|b) -> "),
-    "unknown parent": ([A, b("A")], [], r"of 'b' to be variables of the graph: a, b\. Received: parents=\['A'\]"),
+    "unknown parent": ([A, b("A")], [], r"of 'b' to be variables of the graph: a, b\. Received: p\(b \| A\)"),
     "twice": ([A, A], [], "every variable once. Received: 'a' twice"),
     "root without prior": ([Variable("a", conditional(LINE(1)))], [], r"Expected p\(a\) to be a prior, such as"),
     "child with prior": ([A, Variable("b", priors.StandardNormal(1), ["a"])], [], r"p\(b \| a\) to be a tfvae.Condit"),

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -10,6 +10,9 @@ import tensorflow as tf
 from tfvae.errors import whole_number_in
 from tfvae.models import replicas
 from tfvae.random import Seed
+
+Batch: TypeAlias = Any  # the examples of a batch, as a model unpacks them
+Drawn: TypeAlias = Any  # what a model drew and scored on the way to its bound, such as a Trace
 
 
 class AbstractModel(keras.Model):
@@ -27,19 +30,19 @@ class AbstractModel(keras.Model):
 
     # What a model says ---------------------------------------------------------------------------------------------
 
-    def _unpack(self, data: object) -> tuple[Any, tf.Tensor]:
+    def _unpack(self, data: object) -> tuple[Batch, tf.Tensor]:
         """Return the examples of a batch, as `_bound` takes them, and their weights, [B]."""
         raise NotImplementedError
 
-    def _bound(self, batch: Any, seed: Seed, step: tf.Tensor, training: bool) -> tuple[tf.Tensor, Any]:
+    def _bound(self, batch: Batch, seed: Seed, step: tf.Tensor, training: bool) -> tuple[tf.Tensor, Drawn]:
         """Return what is maximised, [B], and what was drawn and scored on the way."""
         raise NotImplementedError
 
-    def _watch(self, drawn: Any, weight: tf.Tensor) -> dict:
+    def _watch(self, drawn: Drawn, weight: tf.Tensor) -> dict:
         """Update the metrics with what was drawn and scored, and return all that are reported."""
         raise NotImplementedError
 
-    def _update_others(self, drawn: Any, step: tf.Tensor) -> None:
+    def _update_others(self, drawn: Drawn, step: tf.Tensor) -> None:
         """Set or train, after a step, what the bound does not train."""
         raise NotImplementedError
 
@@ -90,7 +93,7 @@ class AbstractModel(keras.Model):
         """What layers add to the loss, such as weight decay, a scalar."""
         return tf.add_n(self.losses) if self.losses else tf.zeros([], dtype)
 
-    def _report(self, losses: tf.Tensor, drawn: Any, weight: tf.Tensor) -> dict:
+    def _report(self, losses: tf.Tensor, drawn: Drawn, weight: tf.Tensor) -> dict:
         self._loss_tracker.update_state(losses)
         return replicas.reducible(self._watch(drawn, weight))
 

@@ -182,7 +182,7 @@ class DirectedModel(Observed):
 
     # Training ------------------------------------------------------------------------------------------------------
 
-    def _arrays(self, values: Mapping[str, object]) -> dict[str, np.ndarray]:
+    def _arrays(self, values: object) -> dict[str, np.ndarray]:
         if not isinstance(values, Mapping):
             raise ValueError(
                 f"Expected a dictionary of values by the names of the variables, {', '.join(self.graph.nodes)}. "
@@ -205,9 +205,8 @@ class DirectedModel(Observed):
             raise ValueError(f"Expected batches of dictionaries. Received: element_spec={x.element_spec}")
         self._require(first)
 
-        def check(*batch: object) -> object:
-            values, *rest = batch
-            checked = {name: self.values[name].tensor(value) for name, value in values.items()}
+        def check(values: Tensors, *rest: tf.Tensor) -> object:
+            checked = {name: self.values[name].tensor(values[name]) for name in first}
             return (checked, *rest) if rest else checked
 
         return x.map(check), None
@@ -225,8 +224,9 @@ class DirectedModel(Observed):
     def _update_others(self, drawn: Scores, step: tf.Tensor) -> None:
         """Set what the heads do not learn by gradient."""
         for node in self.graph.scored():
-            if hasattr(node.conditional, "head"):
-                node.conditional.head.update(drawn.values[node.name], drawn.families[node.name], step)
+            head = getattr(node.conditional, "head", None)
+            if head is not None:
+                head.update(drawn.values[node.name], drawn.families[node.name], step)
 
     def _watch(self, drawn: Scores, weight: tf.Tensor) -> dict:
         seen = {f"log_prob_{name}": mean_of(v) for name, v in drawn.log_p.items() if name not in drawn.log_q}

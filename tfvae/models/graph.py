@@ -141,12 +141,12 @@ def _named(variables: Sequence[Variable | Given], known: dict[str, tuple[int, ..
             raise IncompatibleParts(f"Expected every variable once. Received: {each.name!r} twice")
         by_name[each.name] = each
     names = [*known, *by_name]
-    for each in variables:
-        for parent in () if isinstance(each, Given) else each.parents:
+    for each in by_name.values():
+        for parent in getattr(each, "parents", ()):
             if parent not in names:
                 raise IncompatibleParts(
                     f"Expected the parents of {each.name!r} to be variables of the graph: {', '.join(names)}."
-                    f"{did_you_mean(parent, names)} Received: parents={list(each.parents)}"
+                    f"{did_you_mean(parent, names)} Received: {each}"
                 )
     return by_name
 
