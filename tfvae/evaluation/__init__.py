@@ -26,6 +26,7 @@ from tfvae.evaluation.latent import (
     mmd_test,
     rate_per_dimension,
 )
+from tfvae.evaluation.prediction import Prediction, prediction
 
 __all__ = [
     "ActiveUnits",
@@ -40,6 +41,7 @@ __all__ = [
     "LatentDiagnosis",
     "LogEvidence",
     "MMDTest",
+    "Prediction",
     "RateDecomposition",
     "RatePerDimension",
     "active_units",
@@ -57,6 +59,7 @@ __all__ = [
     "log_evidence",
     "measure_disentanglement",
     "mmd_test",
+    "prediction",
     "rate_per_dimension",
     "samples",
     "sigmoid_ladder",

@@ -104,7 +104,7 @@ class ConditionalModel(Observed):
         Raises:
             ValueError: for values of another shape or dtype, off the support, or not as many y as x.
         """
-        return self.predict_distribution(x).log_prob(self._checked(x, y)[1])
+        return self.predict_distribution(x).log_prob(self.checked(x, y)[1])
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.conditional(x).mean()
@@ -119,7 +119,7 @@ class ConditionalModel(Observed):
 
     # Training ------------------------------------------------------------------------------------------------------
 
-    def _checked(self, x: object, y: object) -> tuple:
+    def checked(self, x: object, y: object) -> tuple:
         if isinstance(x, tf.data.Dataset):
             if not isinstance(x.element_spec, tuple) or len(x.element_spec) < 2 or y is not None:
                 raise ValueError(f"Expected batches (x, y). Received: element_spec={x.element_spec}, y={y!r:.40}")

@@ -195,7 +195,7 @@ class DirectedModel(Observed):
             raise ValueError(f"Expected as many values of each variable. Received: {lengths}")
         return arrays
 
-    def _checked(self, x: object, y: object) -> tuple:
+    def checked(self, x: object, y: object) -> tuple:
         if y is not None:
             raise ValueError("Expected all values in one dictionary, fit({'x': x, 'y': y}). Received: y beside it")
         if not isinstance(x, tf.data.Dataset):

@@ -23,7 +23,7 @@ class Observed(AbstractModel):
 
     _reported: str
 
-    def _checked(self, x: object, y: object) -> tuple:
+    def checked(self, x: object, y: object) -> tuple:
         """Return arrays, or a stream in place of x, as `_unpack` takes them, or raise ValueError."""
         raise NotImplementedError
 
@@ -53,7 +53,7 @@ class Observed(AbstractModel):
         held_out = call.get("validation_data")
         if held_out is not None:
             x_held, y_held, *weight = held_out if isinstance(held_out, tuple) else (held_out, None)
-            x_held, y_held = self._checked(x_held, y_held)
+            x_held, y_held = self.checked(x_held, y_held)
             unweighted = not weight and y_held is None
             call["validation_data"] = x_held if unweighted else (x_held, _label(x_held, y_held), *weight)
         call["callbacks"] = [*callbacks, _Finite()]
@@ -77,7 +77,7 @@ class Observed(AbstractModel):
         call = dict(inspect.signature(method).bind(self, x, *args, **options).arguments)
         del call["self"]
         call.update(call.pop("kwargs", {}))
-        call["x"], call["y"] = self._checked(x, call.get("y"))
+        call["x"], call["y"] = self.checked(x, call.get("y"))
         if call.get("sample_weight") is not None:
             call["y"] = _label(call["x"], call["y"])
         return call
