@@ -36,6 +36,7 @@ def test_every_zoo_file_is_in_the_table():
         "evaluation",
         "evaluation.anomaly",
         "evaluation.disentanglement",
+        "evaluation.exact",
         "evaluation.samples",
         "presets",
     ],
@@ -53,7 +54,7 @@ def test_every_public_name_is_tried_by_a_test(room):
 def _public():
     """Every class and function that a room offers in its __all__."""
     rooms = [f"tfvae.{name}" for name in tfvae.__all__ if inspect.ismodule(getattr(tfvae, name))]
-    parts = [f"tfvae.evaluation.{name}" for name in ("anomaly", "disentanglement", "samples")]
+    parts = [f"tfvae.evaluation.{name}" for name in ("anomaly", "disentanglement", "exact", "samples")]
     for name in ("tfvae", *rooms, *parts):
         module = importlib.import_module(name)
         for member in getattr(module, "__all__", ()):

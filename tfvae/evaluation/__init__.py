@@ -1,6 +1,6 @@
 """Evaluation: numbers in nats, each with its error."""
 
-from tfvae.evaluation import anomaly, disentanglement, samples
+from tfvae.evaluation import anomaly, disentanglement, exact, samples
 from tfvae.evaluation.annealing import AnnealedEvidence, annealed_importance
 from tfvae.evaluation.bidirectional import BidirectionalEvidence, bidirectional
 from tfvae.evaluation.bound import Bound, elbo
@@ -56,6 +56,7 @@ __all__ = [
     "distortion",
     "elbo",
     "evidence_curve",
+    "exact",
     "log_evidence",
     "measure_disentanglement",
     "mmd_test",

@@ -140,7 +140,7 @@ class DirectedModel(Observed):
                 "Expected values of all variables, because the log-density is that of all together; `elbo` bounds it "
                 f"for those that are observed. Received: none of {', '.join(missing)}"
             )
-        return self.score(self._arrays(values)).log_weights
+        return self.score(self.arrays(values)).log_weights
 
     def elbo(self, values: Mapping[str, object], samples: int = 1, seed: int | tuple[int, int] = 0) -> tf.Tensor:
         """Return the evidence lower bound of the variables that are given, in nats, [B]: the mean over S samples.
@@ -148,7 +148,7 @@ class DirectedModel(Observed):
         Raises:
             ValueError: as `fit` does.
         """
-        return self.score(self._arrays(values), positive_int("samples", samples), as_seed(seed)).elbo
+        return self.score(self.arrays(values), positive_int("samples", samples), as_seed(seed)).elbo
 
     def sample(
         self, n: int, seed: int | tuple[int, int] = 0, given: Mapping[str, object] | None = None
@@ -182,7 +182,8 @@ class DirectedModel(Observed):
 
     # Training ------------------------------------------------------------------------------------------------------
 
-    def _arrays(self, values: object) -> dict[str, np.ndarray]:
+    def arrays(self, values: object) -> dict[str, np.ndarray]:
+        """Return checked values by name, or raise ValueError."""
         if not isinstance(values, Mapping):
             raise ValueError(
                 f"Expected a dictionary of values by the names of the variables, {', '.join(self.graph.nodes)}. "
@@ -199,7 +200,7 @@ class DirectedModel(Observed):
         if y is not None:
             raise ValueError("Expected all values in one dictionary, fit({'x': x, 'y': y}). Received: y beside it")
         if not isinstance(x, tf.data.Dataset):
-            return self._arrays(x), None
+            return self.arrays(x), None
         first = x.element_spec[0] if isinstance(x.element_spec, tuple) else x.element_spec
         if not isinstance(first, Mapping):
             raise ValueError(f"Expected batches of dictionaries. Received: element_spec={x.element_spec}")
@@ -251,7 +252,7 @@ class DirectedModel(Observed):
         Raises:
             ValueError: as `fit` does.
         """
-        return super().predict(self._arrays(x), *args, **options)
+        return super().predict(self.arrays(x), *args, **options)
 
     def summary(self, *args: object, **options: object) -> None:
         """Print Keras' summary and the graph: each variable with its parents, family and event shape."""

@@ -24,7 +24,7 @@ class Observed(AbstractModel):
     _reported: str
 
     def checked(self, x: object, y: object) -> tuple:
-        """Return arrays, or a stream in place of x, as `_unpack` takes them, or raise ValueError."""
+        """Return arrays, or a stream in place of x, as `_unpack` takes them, or raise ValueError for others."""
         raise NotImplementedError
 
     def compile(
