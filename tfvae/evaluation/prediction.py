@@ -125,10 +125,10 @@ def prediction(
     if not isinstance(model, ConditionalModel):
         raise TypeError(f"Expected a models.ConditionalModel. Received: model={model!r}")
     draws, start = whole_number_in("draws", draws, 19, 10**6), as_seed(seed)
-    x, y = model.checked(x, y)
+    inputs, truth = model.checked(x, y)
     scores, means, levels = [], [], _Levels(draws, start)
-    for first in range(0, len(x), _EXAMPLES):
-        py, own = model.predict_distribution(x[first : first + _EXAMPLES]), y[first : first + _EXAMPLES]
+    for first in range(0, len(inputs), _EXAMPLES):
+        py, own = model.predict_distribution(inputs[first : first + _EXAMPLES]), truth[first : first + _EXAMPLES]
         scores.append(py.log_prob(own).numpy())
         if _of_labels(model):
             means.append(py.mean().numpy())
@@ -137,7 +137,7 @@ def prediction(
     per_example = np.concatenate(scores)
     right, errors, curve = np.full(2, np.nan), levels.errors, levels.curve
     if means:
-        probabilities, outcomes, right = _labels(model, np.concatenate(means), y)
+        probabilities, outcomes, right = _labels(model, np.concatenate(means), truth)
         errors, curve = _frequencies(probabilities, outcomes, draws, start)
     return Prediction(
         log_prob=float(per_example.mean()),

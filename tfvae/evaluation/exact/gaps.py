@@ -117,8 +117,11 @@ def inference_gaps(
 
     for number in range(1, steps + 1):
         step(tf.constant(number))
-    bounds = [_elbo(model, checked, q, 50 * samples, start) for q in (begin, _normal(loc.value, raw.value))]
-    return InferenceGaps(*(bound.numpy().astype(np.float64) for bound in bounds), evidence)
+    amortised, best = (
+        _elbo(model, checked, q, 50 * samples, start).numpy().astype(np.float64)
+        for q in (begin, _normal(loc.value, raw.value))
+    )
+    return InferenceGaps(amortised, best, evidence)
 
 
 def _normal(loc: tf.Tensor, raw: tf.Tensor) -> tfd.MultivariateNormalDiag:

@@ -64,7 +64,8 @@ def quadrature(
     tolerance, points = number_in("tolerance", tolerance, 1e-9), positive_int("points", points)
     checked = tf.constant(model.check.array(x), model.variable_dtype)
     q, limits = model.encoder(checked), _limits(model, bounds)
-    evidence, divergence, change = np.nan, np.nan, np.inf
+    evidence = divergence = np.full(len(checked), np.nan)
+    change = np.inf
     for doubling in itertools.count():
         side = (_FIRST - 1) * 2**doubling + 1
         if side**size > points and doubling:
