@@ -12,7 +12,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity as Peer
 from tensorflow_probability import distributions as tfd
 
-from tfvae import data, density, zoo
+from tfvae import data, density, evaluation, models, priors, zoo
 from tfvae.density.bandwidth import left_out
 from tfvae.density.likelihood import Likelihood
 from tfvae.distributions.kernel_density import KernelDensity
@@ -290,7 +290,7 @@ def test_the_memory_of_a_large_set_is_bounded():
 # In a model ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_density_of_the_codes_is_a_better_prior():
+def test_a_density_of_the_codes_is_a_better_prior(tmp_path):
     keras.utils.set_random_seed(0)
     splits = data.load("digits")
     model = zoo.vae(splits.shape, 4, units=(64,), seed=0)
@@ -303,6 +303,20 @@ def test_a_density_of_the_codes_is_a_better_prior():
         after = model.with_prior(found.as_prior()).trace(x, 20, seed=2)
         gain = tf.reduce_mean(after.log_pz - before.log_pz, 0).numpy()  # of the same draws, [B]
         assert gain.mean() > 3 * gain.std() / np.sqrt(len(gain)), found
+    flow = priors.FlowPrior(4, steps=4, units=(32,))  # one variable without parents is a density too
+    graph = models.DirectedModel([models.Variable("z", flow)], seed=0)
+    graph.compile(keras.optimizers.Adam(3e-3), steps_per_execution=50)
+    graph.fit({"z": codes}, batch_size=256, epochs=30, verbose=0)
+    better = model.with_prior(flow)
+    after = better.trace(x, 20, seed=2)
+    gain = tf.reduce_mean(after.log_pz - before.log_pz, 0).numpy()
+    assert gain.mean() > 3 * gain.std() / np.sqrt(len(gain))
+    held_out = tf.reshape(before.z, [-1, 4]).numpy()[::7][:2000]
+    told = [evaluation.c2st(each.prior().sample(2000, seed=3).numpy(), held_out) for each in (model, better)]
+    assert told[1].accuracy < told[0].accuracy - 0.05  # draws of the new prior are harder to tell from codes
+    better.save(tmp_path / "better.keras")
+    loaded = keras.models.load_model(tmp_path / "better.keras")
+    np.testing.assert_array_equal(loaded.sample(3, seed=0), better.sample(3, seed=0))
     with pytest.raises(ValueError, match=r"a distribution of vectors z\. Received: event_shape=\(8, 8, 1\)"):
         density.Parametric(tfd.Normal).fit(np.random.default_rng(0).normal(size=[9, 8, 8, 1])).as_prior()
 

@@ -560,11 +560,11 @@ def test_temperature_follows_its_schedule():
     head = heads.RelaxedCategorical(2, 3, decay, floor=0.5)
     assert float(head.temperature) == 1.0 and not head.trainable_weights
     for step in (0, 1, 100, 500, 693, 694, 5000):
-        head.update(None, tf.constant(step, tf.int64))
+        head.update(None, None, tf.constant(step, tf.int64))
         assert float(head.temperature) == pytest.approx(max(0.5, np.exp(-rate * step)), rel=1e-5)
         assert float(head.distribution(tf.zeros([1, 6])).distribution.temperature) == float(head.temperature)
     fixed = heads.RelaxedCategorical(2, 3, 0.8)
-    fixed.update(None, tf.constant(1000))
+    fixed.update(None, None, tf.constant(1000))
     assert float(fixed.temperature) == pytest.approx(0.8)
 
 

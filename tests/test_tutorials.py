@@ -21,6 +21,11 @@ EXPECTED = {
     ),
     "02_zoo": ("gallery.png", "rate_distortion.png"),
     "03_long_runs": ("checkpoint.keras",),
+    "10_density_estimation": ("densities.png",),
+    "11_conditional_models": ("two_answers.png", "reliability.png"),
+    "12_directed_graphs": ("graph.png", "classes.png"),
+    "13_latent_variables": ("bound.png",),
+    "14_when_it_fails": ("holes.png",),
     "04_batch_scoring": ("saved_model/1/saved_model.pb", "scores/00000.npy", "scores/00001.npy", "scores/00002.npy"),
 }
 NEEDS = {"04_batch_scoring": ("ray", "the extra `scoring`")}
