@@ -10,6 +10,7 @@ from tfvae.evaluation.disentanglement import Disentanglement
 from tfvae.evaluation.disentanglement import measure as measure_disentanglement
 from tfvae.evaluation.distortion import Distortion, distortion
 from tfvae.evaluation.evidence import LogEvidence, log_evidence
+from tfvae.evaluation.imputation import Imputation, impute
 from tfvae.evaluation.latent import (
     ActiveUnits,
     AggregatePosterior,
@@ -38,6 +39,7 @@ __all__ = [
     "Disentanglement",
     "Distortion",
     "EvidenceCurve",
+    "Imputation",
     "LatentDiagnosis",
     "LogEvidence",
     "MMDTest",
@@ -57,6 +59,7 @@ __all__ = [
     "elbo",
     "evidence_curve",
     "exact",
+    "impute",
     "log_evidence",
     "measure_disentanglement",
     "mmd_test",

@@ -9,6 +9,7 @@ from tfvae.heads.continuous_bernoulli import ContinuousBernoulli
 from tfvae.heads.counts import NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
 from tfvae.heads.coupling import Coupling
 from tfvae.heads.full_normal import FullNormal
+from tfvae.heads.incomplete import Incomplete
 from tfvae.heads.laplace import Laplace
 from tfvae.heads.low_rank_normal import LowRankNormal
 from tfvae.heads.normal import DiagonalNormal, Normal
@@ -56,6 +57,7 @@ __all__ = [
     "FullNormal",
     "Head",
     "Householder",
+    "Incomplete",
     "InverseAutoregressive",
     "Laplace",
     "LowRankNormal",

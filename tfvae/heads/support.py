@@ -15,6 +15,7 @@ class Support:
         contains: from a tensor of values to booleans of the same shape; works on NumPy arrays too.
         advice: what a user should change.
         discrete: whether the values are single points, so that a density is a probability and has bits per dimension.
+        missing: whether NaN is among the values, for one that was not observed.
         blocks: where it depends on the column, the columns and the support of each block along the last axis.
     """
 
@@ -22,6 +23,7 @@ class Support:
     contains: Callable
     advice: str
     discrete: bool = False
+    missing: bool = False
     blocks: tuple[tuple[slice, "Support"], ...] = ()
 
     @property
@@ -50,7 +52,7 @@ def side_by_side(parts: Sequence[tuple[int, Support]]) -> Support:
         lambda x: tf.concat([block.contains(x[..., columns]) for columns, block in blocks], -1),
         "Each column needs values that its head scores.",
         all(block.discrete for _, block in blocks),
-        tuple(blocks),
+        blocks=tuple(blocks),
     )
 
 

@@ -187,9 +187,9 @@ def _first(spec: object) -> object:
     return spec[0] if isinstance(spec, tuple) else spec
 
 
-def finite(event_shape: tuple[int, ...]) -> Checker:
-    """Return a checker for inputs that are encoded but not scored."""
-    return Checker(event_shape, REAL)
+def encodable(event_shape: tuple[int, ...], support: Support) -> Checker:
+    """Return a checker for inputs that are encoded but not scored: finite, unless missing values are scored too."""
+    return Checker(event_shape, support if support.missing else REAL)
 
 
 def clearly(run: Callable[..., Result], *args: object, **options: object) -> Result:

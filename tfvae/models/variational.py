@@ -162,7 +162,9 @@ class AbstractVAE(AbstractModel):
         Raises:
             ValueError: for x of another shape or dtype, or with NaN.
         """
-        return checks.clearly(super().predict, checks.finite(self.fits.event_shape)(x), *args, **options)
+        return checks.clearly(
+            super().predict, checks.encodable(self.fits.event_shape, self.fits.support)(x), *args, **options
+        )
 
     # Using ---------------------------------------------------------------------------------------------------------
 
@@ -182,7 +184,7 @@ class AbstractVAE(AbstractModel):
         Raises:
             ValueError: for x of another shape or dtype, or with NaN.
         """
-        checked = tf.cast(checks.finite(self.fits.event_shape).array(x), self.variable_dtype)
+        checked = tf.cast(checks.encodable(self.fits.event_shape, self.fits.support).array(x), self.variable_dtype)
         return centre(self.encoder(checked)).numpy()
 
     def sample(self, n: int, seed: int | tuple[int, int] = 0) -> np.ndarray:

@@ -1,0 +1,31 @@
+"""Independent elements of which some were not observed."""
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+
+class ObservedElements(tfd.Independent):
+    """TFP's `Independent`, of whose value only the elements that are not NaN are scored.
+
+        log p(x_o) = sum over observed i of log p(x_i)
+
+    Args:
+        distribution: of the elements, with batch shape [..., *event].
+        reinterpreted_batch_ndims: axes of the event.
+        fill: a value on the support, which takes the place of a missing one, so that no gradient is NaN.
+
+    Example:
+        >>> ObservedElements(tfd.Normal([0.0, 0.0], 1.0), 1, 0.0).log_prob([0.0, float("nan")]).numpy().round(4)
+        -0.9189
+    """
+
+    def __init__(self, distribution: tfd.Distribution, reinterpreted_batch_ndims: int, fill: float):
+        self.fill = fill
+        super().__init__(distribution, reinterpreted_batch_ndims)
+        self._parameters = {**self.parameters, "fill": fill}
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        missing = tf.math.is_nan(x)
+        each = self.distribution.log_prob(tf.where(missing, tf.cast(self.fill, x.dtype), x))  # [..., *event]
+        axes = list(range(-self.event_shape.rank, 0))
+        return tf.reduce_sum(tf.where(missing, tf.zeros([], each.dtype), each), axes)
