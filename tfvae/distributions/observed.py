@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
+from tensorflow_probability import util
 
 
 class ObservedElements(tfd.Independent):
@@ -22,7 +23,13 @@ class ObservedElements(tfd.Independent):
     def __init__(self, distribution: tfd.Distribution, reinterpreted_batch_ndims: int, fill: float):
         self.fill = fill
         super().__init__(distribution, reinterpreted_batch_ndims)
-        self._parameters = {**self.parameters, "fill": fill}
+        own = {"distribution": distribution, "reinterpreted_batch_ndims": reinterpreted_batch_ndims, "fill": fill}
+        self._parameters = own  # what makes a copy, and a composite tensor
+
+    @classmethod
+    def _parameter_properties(cls, dtype: tf.DType, num_classes: int | None = None) -> dict:
+        own = {"fill": util.ParameterProperties(event_ndims=None, is_preferred=False)}
+        return {**super()._parameter_properties(dtype, num_classes), **own}
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         missing = tf.math.is_nan(x)
