@@ -81,7 +81,7 @@ left.hist(ink["train"], 40, density=True, color="0.85", label="training examples
 for name, found in (("normal", normal), ("gamma", gamma), ("kernels", kernels)):
     left.plot(line, np.exp(found.log_prob(line)), label=name)
 left.set(title="three densities of the ink of a digit", xlabel="sum of the pixels", ylabel="p(x)")
-left.legend()
+left.legend(loc="upper right", fontsize=8)
 for split, style in (("train", "--"), ("test", "-")):
     curve = [density.KernelDensity(h).fit(ink["train"]).log_prob(ink[split]).numpy().mean() for h in widths]
     right.plot(widths, curve, style, label=f"{split} examples")

@@ -55,7 +55,7 @@ for axis, (name, model) in zip(axes, found.items(), strict=True):
     shown = np.stack([np.exp(py.log_prob(np.full([120, 1], level, "float32"))) for level in levels])
     axis.imshow(shown, origin="lower", extent=(-1, 1, -1.6, 1.6), aspect="auto", cmap="Blues", vmax=3)
     axis.plot(x[2000:2200], y[2000:2200], ".", color="black", markersize=2)
-    axis.set(title=name, xlabel="x")
+    axis.set(title=name, xlabel="x", xticks=[-1, 0, 1])
 axes[0].set_ylabel("p(y | x), and unseen examples")
 figure.savefig(OUT / "two_answers.png", dpi=130)
 
