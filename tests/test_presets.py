@@ -326,12 +326,18 @@ def test_published_int8_files_lose_what_their_cards_say(folder, tfds_dir):
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", [pytest.param(path, id=path.name) for path in _published()])
 def test_published_evidence_is_measured_again(folder, tfds_dir):
-    """With another seed, within four of the joint Monte Carlo errors: fails by chance for 1 of 16,000 models."""
+    """The card's seed gives the card's number; another one differs by no more than the examples' differences say.
+
+    Not by more than the Monte Carlo errors say: weights with long tails, of which a card warns, leave those too small.
+    Fails by chance for 1 of 16,000 models.
+    """
     found, preset = _card(folder)["test"]["log_evidence"], PRESETS[folder.name]
     home = tfds_dir if preset.protocol.data != "frey_faces" else Path(tfds_dir).parent / "data"
-    model = tfvae.from_preset(folder)
-    again = evaluation.log_evidence(model, preset.load_data(home).array("test"), preset.samples, 1, progress=False)
-    assert abs(again.mean - found["mean"]) < 4 * np.hypot(again.monte_carlo_error, found["monte_carlo_error"])
+    model, x = tfvae.from_preset(folder), preset.load_data(home).array("test")
+    first, other = (evaluation.log_evidence(model, x, preset.samples, seed, progress=False) for seed in (0, 1))
+    assert first.mean == pytest.approx(found["mean"], abs=1e-2)
+    difference = other.per_example - first.per_example
+    assert abs(difference.mean()) < 4 * difference.std(ddof=1) / np.sqrt(len(difference))
 
 
 def test_the_tables_of_the_readmes_are_those_of_the_cards():
