@@ -104,7 +104,8 @@ class ConditionalModel(Observed):
         Raises:
             ValueError: for values of another shape or dtype, off the support, or not as many y as x.
         """
-        return self.predict_distribution(x).log_prob(self.checked(x, y)[1])
+        inputs, truth = self.checked(x, y)
+        return self.conditional(tf.constant(inputs)).log_prob(truth)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.conditional(x).mean()

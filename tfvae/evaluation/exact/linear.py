@@ -42,7 +42,8 @@ def linear_gaussian(model: AbstractVAE, x: object) -> ExactEvidence:
         (2,)
     """
     require_vae(model)
-    flat = model.check.array(x).reshape(len(np.asarray(x)), -1).astype(np.float64)
+    checked = model.check.array(x)
+    flat = checked.reshape(len(checked), -1).astype(np.float64)
     prior = _normal("prior", model.prior())
     weights, bias, noise = _affine(model)
     seen = tfd.MultivariateNormalFullCovariance(
@@ -53,7 +54,7 @@ def linear_gaussian(model: AbstractVAE, x: object) -> ExactEvidence:
     shift = np.linalg.solve(prior.covariance().numpy(), prior.mean().numpy())
     centre = ((flat - bias) / noise @ weights + shift) @ covariance  # [n, D]
     posterior = tfd.MultivariateNormalTriL(centre, np.linalg.cholesky(covariance))
-    q = _normal("posterior", model.encoder(tf.constant(model.check.array(x), model.variable_dtype)))
+    q = _normal("posterior", model.encoder(tf.constant(checked, model.variable_dtype)))
     divergence = tfd.kl_divergence(q, posterior).numpy()
     return ExactEvidence(seen.log_prob(flat).numpy(), divergence, 0.0, 0.0, "closed form")
 
