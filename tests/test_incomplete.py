@@ -8,7 +8,7 @@ from oracle import linear_gaussian
 from scipy.stats import multivariate_normal
 
 import tfvae
-from tfvae import evaluation, heads, networks, objectives, priors
+from tfvae import evaluation, export, heads, networks, objectives, priors
 from tfvae.errors import IncompatibleParts
 
 
@@ -150,3 +150,32 @@ def test_what_cannot_be_left_out_is_refused(known):
         model.fit(np.full([4, 5], np.inf), verbose=0)
     with pytest.raises(ValueError, match="draws to be a positive whole number"):
         evaluation.impute(model, x, draws=0)
+
+
+def test_exported_files_take_missing_values(tmp_path, seed):
+    """The SavedModel and the TFLite file score and encode NaN as the Keras model does."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    keras.utils.set_random_seed(seed)
+    decoder = tfvae.Decoder(networks.mlp(8), heads.Incomplete(heads.Normal(6, heads.SharedScale(1.0))))
+    model = tfvae.VAE(encoder(2, 8), decoder, priors.StandardNormal(2), objectives.IWAE(5), seed=0)
+    x = missing_at_random(np.random.default_rng(seed).normal(size=[7, 6]), 0.4, seed)
+    export.saved_model(model, tmp_path / "1")
+    export.tflite(model, tmp_path / "m.tflite")
+    served = tf.saved_model.load(tmp_path / "1").signatures
+    lite = Interpreter(model_path=str(tmp_path / "m.tflite")).get_signature_runner
+    noise = np.array([seed % 1000, 7], np.int32)
+    bound = model.trace(x, 1, tuple(noise.tolist())).elbo
+    evidence = evaluation.log_evidence(model, x, samples=20, seed=tuple(noise.tolist()), progress=False).per_example
+    for name, own, output, expected in (
+        ("elbo", {"seed": noise}, "elbo", bound),
+        ("log_evidence", {"samples": np.int32(20), "seed": noise}, "log_evidence", evidence),
+        ("encode", {}, "mean", model.embed(x)),
+        ("serving_default", {}, "mean", model.reconstruct(x)),
+    ):
+        tensors = {key: tf.constant(value) for key, value in own.items()}
+        for answer in (served[name](x=tf.constant(x), **tensors), lite(name)(x=x, **own)):
+            np.testing.assert_allclose(answer[output], expected, rtol=1e-4, atol=1e-4)
+    assert np.isnan(
+        lite("elbo")(x=np.where(np.isnan(x), np.inf, x), seed=noise)["elbo"]
+    ).any()  # no number out of thin air

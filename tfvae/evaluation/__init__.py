@@ -5,6 +5,7 @@ from tfvae.evaluation.annealing import AnnealedEvidence, annealed_importance
 from tfvae.evaluation.bidirectional import BidirectionalEvidence, bidirectional
 from tfvae.evaluation.bound import Bound, elbo
 from tfvae.evaluation.chains import sigmoid_ladder
+from tfvae.evaluation.classification import ClassPosterior, class_posterior
 from tfvae.evaluation.curve import EvidenceCurve, evidence_curve
 from tfvae.evaluation.disentanglement import Disentanglement
 from tfvae.evaluation.disentanglement import measure as measure_disentanglement
@@ -35,6 +36,7 @@ __all__ = [
     "AnnealedEvidence",
     "BidirectionalEvidence",
     "Bound",
+    "ClassPosterior",
     "ClassifierTest",
     "Disentanglement",
     "Distortion",
@@ -52,6 +54,7 @@ __all__ = [
     "anomaly",
     "bidirectional",
     "c2st",
+    "class_posterior",
     "decompose_rate",
     "diagnose",
     "disentanglement",

@@ -4,8 +4,19 @@ from tfvae.models.base import AbstractModel
 from tfvae.models.conditional import ConditionalModel
 from tfvae.models.directed import DirectedModel
 from tfvae.models.graph import Given, Variable
+from tfvae.models.semi_supervised import SemiSupervised
 from tfvae.models.vae import VAE
 from tfvae.models.variational import AbstractVAE
 from tfvae.trace import Trace
 
-__all__ = ["VAE", "AbstractModel", "AbstractVAE", "ConditionalModel", "DirectedModel", "Given", "Trace", "Variable"]
+__all__ = [
+    "VAE",
+    "AbstractModel",
+    "AbstractVAE",
+    "ConditionalModel",
+    "DirectedModel",
+    "Given",
+    "SemiSupervised",
+    "Trace",
+    "Variable",
+]

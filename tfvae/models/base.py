@@ -115,6 +115,11 @@ class AbstractModel(keras.Model):
             )
 
 
+def weights_of(weight: tf.Tensor | None, examples: tf.Tensor, dtype: str) -> tf.Tensor:
+    """Return the weights of the examples of a batch, [B]: ones where none were given."""
+    return tf.ones([examples], dtype) if weight is None else tf.reshape(tf.cast(weight, dtype), [-1])
+
+
 def descend(loss: Callable[[], tf.Tensor], weights: list, optimizer: keras.optimizers.Optimizer) -> None:
     """Take one step down the gradient of a loss that is none of the model's, such as a critic's."""
     with tf.GradientTape() as tape:

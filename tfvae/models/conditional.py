@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import event_shape
 from tfvae.heads.support import ONE_HOT, REAL
+from tfvae.models.base import weights_of
 from tfvae.models.graph import Given, Graph, Variable
 from tfvae.models.observed import Observed, Values
 from tfvae.random import Seed
@@ -134,8 +135,7 @@ class ConditionalModel(Observed):
 
     def _unpack(self, data: object) -> tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
-        ones = tf.ones([tf.shape(x)[0]], self.variable_dtype)
-        return (x, y), ones if weight is None else tf.reshape(tf.cast(weight, ones.dtype), [-1])
+        return (x, y), weights_of(weight, tf.shape(x)[0], self.variable_dtype)
 
     def _bound(self, batch: tuple, seed: Seed, step: tf.Tensor, training: bool) -> tuple[tf.Tensor, Scored]:
         x, y = batch

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import IncompatibleParts, positive_int
+from tfvae.models.base import weights_of
 from tfvae.models.drawing import draw_graph
-from tfvae.models.graph import Given, Graph, Node, Variable
-from tfvae.models.observed import Observed, Values
+from tfvae.models.graph import Given, Graph, Variable, variable_of
+from tfvae.models.observed import Inputs, Observed, Values
 from tfvae.models.recognition import Recognition, Scores, Tensors, mean_of
 from tfvae.random import Seed, another, as_seed, draw
 
@@ -75,10 +76,12 @@ class DirectedModel(Observed):
         self.recognition = Recognition(recognition, self.graph, self.variable_dtype)
         self.conditionals = [node.conditional for node in self.graph.scored()]  # where Keras looks for weights
         self.recognisers = [node.conditional for node in self.recognition.nodes.values()]
-        self.values = {
+        values = {
             name: Values(name, node.event_shape, node.support, self.variable_dtype)
             for name, node in self.graph.nodes.items()
         }
+        learnable = [node.name for node in self.graph.scored()]
+        self.inputs = Inputs(values, list(self.recognition.nodes), learnable)
         total = "elbo" if recognition else "log_prob"
         names = [total, *(f"log_prob_{node.name}" for node in self.graph.scored())]
         names += [f"rate_{name}" for name in self.recognition.nodes]
@@ -102,7 +105,7 @@ class DirectedModel(Observed):
         Raises:
             ValueError: if a variable is missing that has no recognition.
         """
-        self._require(observed)
+        self.inputs.require(observed)
         observed = {name: tf.convert_to_tensor(value) for name, value in observed.items()}
         values, posteriors, log_q = self.recognition.draw(observed, samples, as_seed(seed), training)
         families, log_p, rates = {}, {}, {}
@@ -115,18 +118,6 @@ class DirectedModel(Observed):
                     tfd.kl_divergence(posteriors[node.name], p) if exact else log_q[node.name] - log_p[node.name]
                 )
         return Scores(values, families, log_p, log_q, rates)
-
-    def _require(self, observed: Mapping[str, object]) -> None:
-        missing = [name for name in self.graph.nodes if name not in observed and name not in self.recognition.nodes]
-        unknown = [name for name in observed if name not in self.graph.nodes]
-        if missing or unknown:
-            latent = [name for name in missing if self.graph.nodes[name].conditional is not None]
-            advice = f" To learn {latent[0]!r} as a latent variable, give its recognition." if latent else ""
-            optional = f"; optional: {', '.join(self.recognition.nodes)}" * bool(self.recognition.nodes)
-            wanted = ", ".join(name for name in self.graph.nodes if name not in self.recognition.nodes)
-            raise ValueError(
-                f"Expected values of {wanted}{optional}.{advice} Received: values of {', '.join(observed) or 'nothing'}"
-            )
 
     def log_prob(self, values: Mapping[str, object]) -> tf.Tensor:
         """Return the log-density of all variables, given those that are `Given`, in nats, [B].
@@ -164,7 +155,11 @@ class DirectedModel(Observed):
             ValueError: if `n` is not positive, or a `Given` variable has no values or not n of them.
         """
         n, start = positive_int("n", n), as_seed(seed)
-        held = {name: self.values[name].array(value) for name, value in (given or {}).items() if name in self.values}
+        held = {
+            name: self.inputs.values[name].array(value)
+            for name, value in (given or {}).items()
+            if name in self.graph.nodes
+        }
         missing = [name for name, node in self.graph.nodes.items() if node.conditional is None and name not in held]
         wrong = [name for name in given or {} if name not in held or len(held[name]) != n]
         if missing or wrong:
@@ -184,45 +179,23 @@ class DirectedModel(Observed):
 
     def arrays(self, values: object) -> dict[str, np.ndarray]:
         """Return checked values by name, or raise ValueError."""
-        if not isinstance(values, Mapping):
-            raise ValueError(
-                f"Expected a dictionary of values by the names of the variables, {', '.join(self.graph.nodes)}. "
-                f"Received: {type(values).__name__}"
-            )
-        self._require(values)
-        arrays = {name: self.values[name].array(value) for name, value in values.items()}
-        if len({len(array) for array in arrays.values()}) > 1:
-            lengths = ", ".join(f"{len(array)} of {name}" for name, array in arrays.items())
-            raise ValueError(f"Expected as many values of each variable. Received: {lengths}")
-        return arrays
+        return self.inputs.arrays(values)
 
     def checked(self, x: object, y: object) -> tuple:
-        if y is not None:
-            raise ValueError("Expected all values in one dictionary, fit({'x': x, 'y': y}). Received: y beside it")
-        if not isinstance(x, tf.data.Dataset):
-            return self.arrays(x), None
-        first = x.element_spec[0] if isinstance(x.element_spec, tuple) else x.element_spec
-        if not isinstance(first, Mapping):
-            raise ValueError(f"Expected batches of dictionaries. Received: element_spec={x.element_spec}")
-        self._require(first)
-
-        def check(values: Tensors, *rest: tf.Tensor) -> object:
-            checked = {name: self.values[name].tensor(values[name]) for name in first}
-            return (checked, *rest) if rest else checked
-
-        return x.map(check), None
+        return self.inputs.checked(x, y), None
 
     def _unpack(self, data: object) -> tuple[Tensors, tf.Tensor]:
         values, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-        size = tf.shape(next(iter(values.values())))[0]
-        ones = tf.ones([size], self.variable_dtype)
-        return values, ones if weight is None else tf.reshape(tf.cast(weight, ones.dtype), [-1])
+        return values, weights_of(weight, tf.shape(next(iter(values.values())))[0], self.variable_dtype)
 
     def _bound(self, batch: Tensors, seed: Seed, step: tf.Tensor, training: bool) -> tuple[tf.Tensor, Scores]:
         scores = self.score(batch, self.samples, seed, training)
         return scores.elbo, scores
 
     def _update_others(self, drawn: Scores, step: tf.Tensor) -> None:
+        self.update_heads(drawn, step)
+
+    def update_heads(self, drawn: Scores, step: tf.Tensor) -> None:
         """Set what the heads do not learn by gradient."""
         for node in self.graph.scored():
             head = getattr(node.conditional, "head", None)
@@ -277,24 +250,14 @@ class DirectedModel(Observed):
 
     def get_config(self) -> dict:
         parts = {
-            "variables": [_config(node) for node in self.graph.nodes.values()],
-            "recognition": [_config(node) for node in self.recognition.nodes.values()],
+            "variables": [node.config() for node in self.graph.nodes.values()],
+            "recognition": [node.config() for node in self.recognition.nodes.values()],
         }
         return {**super().get_config(), **parts, "samples": self.samples, "seed": self.seed}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "DirectedModel":
-        parts = {key: [_variable(each, custom_objects) for each in config[key]] for key in ("variables", "recognition")}
+        parts = {
+            key: [variable_of(each, custom_objects) for each in config[key]] for key in ("variables", "recognition")
+        }
         return cls(**{**config, **parts})
-
-
-def _config(node: Node) -> dict:
-    conditional = node.conditional and keras.saving.serialize_keras_object(node.conditional)
-    return {"name": node.name, "shape": node.event_shape, "parents": node.parents, "conditional": conditional}
-
-
-def _variable(config: dict, custom_objects: dict | None) -> Variable | Given:
-    if config["conditional"] is None:
-        return Given(config["name"], tuple(config["shape"]))
-    conditional = keras.saving.deserialize_keras_object(config["conditional"], custom_objects=custom_objects)
-    return Variable(config["name"], conditional, config["parents"])

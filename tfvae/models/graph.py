@@ -71,6 +71,19 @@ class Node(NamedTuple):
         parents = [values[name] for name in self.parents]
         return self.conditional(_joined(parents, [shapes[name] for name in self.parents]), training=training)
 
+    def config(self) -> dict:
+        """Return what `variable_of` makes the variable from."""
+        conditional = self.conditional and keras.saving.serialize_keras_object(self.conditional)
+        return {"name": self.name, "shape": self.event_shape, "parents": self.parents, "conditional": conditional}
+
+
+def variable_of(config: dict, custom_objects: dict | None) -> Variable | Given:
+    """Return the variable of a node's `config`."""
+    if config["conditional"] is None:
+        return Given(config["name"], tuple(config["shape"]))
+    conditional = keras.saving.deserialize_keras_object(config["conditional"], custom_objects=custom_objects)
+    return Variable(config["name"], conditional, config["parents"])
+
 
 def _joined(parents: list[tf.Tensor], shapes: list[tuple[int, ...]]) -> tf.Tensor:
     """Return one parent as it is, of several the flattened events side by side, over the batch axes that all have."""

@@ -2,8 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -15,7 +14,7 @@ from tfvae.heads.support import ONE_HOT, Support
 from tfvae.models import checks
 from tfvae.models.base import AbstractModel
 
-Result = TypeVar("Result")
+Tensors = dict[str, tf.Tensor]
 
 
 class Observed(AbstractModel):
@@ -160,3 +159,60 @@ class Values:
                 f"{numbers.size} that are none, such as {numbers[np.argmin(inside)]}"
             )
         return np.eye(classes, dtype=self.dtype)[numbers.astype(int)]
+
+
+class Inputs:
+    """Checks the values of several variables, in a dictionary by their names.
+
+    Args:
+        values: the check of each variable.
+        optional: names of variables that need no values.
+        learnable: names of those that could be latent.
+    """
+
+    def __init__(self, values: dict[str, Values], optional: Sequence[str], learnable: Sequence[str]):
+        self.values, self.optional, self.learnable = values, optional, learnable
+
+    def require(self, given: Mapping[str, object]) -> None:
+        """Raise ValueError unless all variables are given that have to be, and no others."""
+        missing = [name for name in self.values if name not in given and name not in self.optional]
+        if not missing and set(given) <= set(self.values):
+            return
+        latent = [name for name in missing if name in self.learnable]
+        advice = f" To learn {latent[0]!r} as a latent variable, give its recognition." if latent else ""
+        optional = f"; optional: {', '.join(self.optional)}" * bool(self.optional)
+        wanted = ", ".join(name for name in self.values if name not in self.optional)
+        raise ValueError(
+            f"Expected values of {wanted}{optional}.{advice} Received: values of {', '.join(given) or 'nothing'}"
+        )
+
+    def arrays(self, values: object) -> dict[str, np.ndarray]:
+        """Return checked arrays by name, as many values of each, or raise ValueError."""
+        if not isinstance(values, Mapping):
+            raise ValueError(
+                f"Expected a dictionary of values by the names of the variables, {', '.join(self.values)}. "
+                f"Received: {type(values).__name__}"
+            )
+        self.require(values)
+        arrays = {name: self.values[name].array(value) for name, value in values.items()}
+        if len({len(array) for array in arrays.values()}) > 1:
+            lengths = ", ".join(f"{len(array)} of {name}" for name, array in arrays.items())
+            raise ValueError(f"Expected as many values of each variable. Received: {lengths}")
+        return arrays
+
+    def checked(self, x: object, y: object) -> dict[str, np.ndarray] | tf.data.Dataset:
+        """Return checked arrays by name, or a stream of them, or raise ValueError."""
+        if y is not None:
+            raise ValueError("Expected all values in one dictionary, fit({'x': x, 'y': y}). Received: y beside it")
+        if not isinstance(x, tf.data.Dataset):
+            return self.arrays(x)
+        first = x.element_spec[0] if isinstance(x.element_spec, tuple) else x.element_spec
+        if not isinstance(first, Mapping):
+            raise ValueError(f"Expected batches of dictionaries. Received: element_spec={x.element_spec}")
+        self.require(first)
+
+        def check(values: Tensors, *rest: tf.Tensor) -> object:
+            checked = {name: self.values[name].tensor(values[name]) for name in first}
+            return (checked, *rest) if rest else checked
+
+        return x.map(check)

@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 from tfvae.distributions.moments import centre
 from tfvae.errors import IncompatibleParts, positive_int
 from tfvae.models import checks, compatibility, execution, fitting, summary
-from tfvae.models.base import AbstractModel, descend
+from tfvae.models.base import AbstractModel, descend, weights_of
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
 from tfvae.priors.base import Prior
@@ -91,7 +91,7 @@ class AbstractVAE(AbstractModel):
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         x = tf.cast(x, self.variable_dtype)
         x.set_shape([None, *self.fits.event_shape])
-        return x, tf.ones(tf.shape(x)[0], x.dtype) if weight is None else tf.reshape(tf.cast(weight, x.dtype), [-1])
+        return x, weights_of(weight, tf.shape(x)[0], self.variable_dtype)
 
     def _bound(self, batch: tf.Tensor, seed: Seed, step: tf.Tensor, training: bool) -> tuple[tf.Tensor, Trace]:
         trace = self.trace(batch, self.objective.samples, seed, training)
