@@ -136,8 +136,8 @@ def test_fully_observed_learning_finds_the_frequencies(digits):
     model = DirectedModel([
         Variable("y", priors.Learned(heads.OneHotCategorical(10))), Variable("x", pixels, ["y"])
     ], seed=0)  # fmt: skip
-    model.compile(keras.optimizers.Adam(0.1), steps_per_execution=10)
-    model.fit({"x": x, "y": y}, batch_size=len(x), epochs=500, verbose=0)
+    model.compile(keras.optimizers.Adam(0.1), steps_per_execution=20)
+    model.fit(tf.data.Dataset.from_tensors({"x": x, "y": y}).repeat(500), verbose=0)
     counts = np.bincount(y)
     np.testing.assert_allclose(model.graph.nodes["y"].conditional().mean(), counts / len(y), atol=2e-3)
     best = (counts / len(y)) @ np.log(counts / len(y))
@@ -312,8 +312,8 @@ def test_an_optimal_scale_is_learned_in_a_graph(seed):
         Variable("a", priors.StandardNormal(1)),
         Variable("b", conditional(heads.Normal(1, heads.OptimalScale(1.0))), ["a"]),
     ], seed=0)  # fmt: skip
-    model.compile(keras.optimizers.Adam(0.1))
-    model.fit({"a": a, "b": b}, batch_size=500, epochs=300, verbose=0)
+    model.compile(keras.optimizers.Adam(0.1), steps_per_execution=20)
+    model.fit(tf.data.Dataset.from_tensors({"a": a, "b": b}).repeat(300), verbose=0)
     fit = stats.linregress(a[:, 0], b[:, 0])
     residual = np.std(b[:, 0] - fit.slope * a[:, 0] - fit.intercept)
     assert float(model.graph.nodes["b"].conditional.head.scale.value()) == pytest.approx(residual, rel=1e-2)

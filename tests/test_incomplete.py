@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from oracle import linear_gaussian
-from scipy.stats import multivariate_normal
+from scipy.integrate import quad
+from scipy.special import expit, log_expit
+from scipy.stats import multivariate_normal, norm
 
 import tfvae
 from tfvae import evaluation, export, heads, networks, objectives, priors
 from tfvae.errors import IncompatibleParts
+from tfvae.random import as_seed
 
 
 def encoder(latent, *units):
@@ -132,6 +135,105 @@ def test_values_that_are_missing_change_no_gradient(known):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
+# Values that hide themselves ------------------------------------------------------------------------------------------
+
+
+def masked(head, slope, offset):
+    """The head with weights of its mechanism."""
+    hidden = heads.Incomplete(head, heads.SelfMasking())
+    hidden.mechanism.slope.assign(np.broadcast_to(slope, head.event_shape))
+    hidden.mechanism.offset.assign(np.broadcast_to(offset, head.event_shape))
+    return hidden
+
+
+def test_a_hidden_normal_value_is_integrated_out(seed):
+    rng = np.random.default_rng(seed)
+    eta, slope, offset = rng.normal(size=[4, 3]), rng.uniform(-3, 3, 3), rng.normal(size=3)
+    px = masked(heads.Normal(3, 0.9), slope, offset).distribution(tf.constant(eta, tf.float32))
+    x = rng.normal(size=[4, 3])
+    x[:, 1] = np.nan
+    expected, mean = np.zeros(4), np.zeros(4)
+    for i in range(4):
+        for d in (0, 2):
+            expected[i] += norm(eta[i, d], 0.9).logpdf(x[i, d]) + log_expit(slope[d] * x[i, d] + offset[d])
+        hides = lambda v: norm(eta[i, 1], 0.9).pdf(v) * expit(-slope[1] * v - offset[1])  # noqa: B023, E731
+        share = quad(hides, -12, 12)[0]
+        expected[i] += np.log(share)
+        mean[i] = quad(lambda v: v * hides(v), -12, 12)[0] / share  # noqa: B023
+    np.testing.assert_allclose(px.log_prob(x.astype("float32")), expected, atol=1e-3)
+    np.testing.assert_allclose(px.missing_mean()[:, 1], mean, atol=1e-3)
+    copies = tf.constant(np.tile(eta, [400, 1, 1]), tf.float32)
+    drawn = masked(heads.Normal(3, 0.9), slope, offset).distribution(copies).missing_draw(as_seed(seed))[..., 1].numpy()
+    np.testing.assert_allclose(drawn.mean(0), mean, atol=6 * 0.9 / 20)
+    assert abs((drawn - mean).mean()) < 6 * 0.9 / np.sqrt(drawn.size)
+
+
+def test_a_hidden_binary_value_is_summed_out(seed):
+    """p(missing) = p(1) p(missing | 1) + p(0) p(missing | 0), and Bayes' rule for what it was."""
+    rng = np.random.default_rng(seed)
+    eta, slope, offset = rng.normal(size=[5, 2]), np.array([4.0, -1.0]), np.array([-1.0, 0.5])
+    px = masked(heads.Bernoulli(2), slope, offset).distribution(tf.constant(eta, tf.float32))
+    p = expit(eta)
+    hidden = p * expit(-slope - offset) + (1 - p) * expit(-offset)
+    np.testing.assert_allclose(px.log_prob(np.full([5, 2], np.nan, "float32")), np.log(hidden).sum(-1), rtol=1e-4)
+    np.testing.assert_allclose(px.missing_mean(), p * expit(-slope - offset) / hidden, rtol=1e-4)
+    ones = np.log(p) + log_expit(slope + offset)
+    np.testing.assert_allclose(px.log_prob(np.ones([5, 2], "float32")), ones.sum(-1), rtol=1e-4)
+    copies = tf.constant(np.tile(eta, [600, 1, 1]), tf.float32)
+    drawn = masked(heads.Bernoulli(2), slope, offset).distribution(copies).missing_draw(as_seed(seed))
+    np.testing.assert_allclose(np.mean(drawn, 0), p * expit(-slope - offset) / hidden, atol=6 * 0.5 / np.sqrt(600))
+
+
+def test_a_mechanism_that_knows_nothing_is_missing_at_random(seed):
+    """With w = c = 0 every value costs log 2, and nothing else changes."""
+    rng = np.random.default_rng(seed)
+    eta = tf.constant(rng.normal(size=[4, 5]), tf.float32)
+    x = missing_at_random(rng.normal(size=[4, 5]), 0.5, seed)
+    hidden, plain = masked(heads.Normal(5), 0.0, 0.0), heads.Incomplete(heads.Normal(5))
+    expected = plain.distribution(eta).log_prob(x) - 5 * np.log(2)
+    np.testing.assert_allclose(hidden.distribution(eta).log_prob(x), expected, rtol=1e-4)
+
+
+def self_masked(n, seed):
+    """Six values with one cause, of which the first two hide where they are large: all of them, and with the gaps."""
+    rng = np.random.default_rng(seed)
+    whole = rng.normal(size=[n, 1]) * [1.5, -1.5, 1.5, 1.5, -1.5, 1.5] + 0.7 * rng.normal(size=[n, 6])
+    seen = expit(1.0 - 3.0 * whole)
+    gaps = (rng.random([n, 6]) > seen) & (np.arange(6) < 2)
+    return whole, np.where(gaps, np.nan, whole).astype("float32"), gaps
+
+
+def test_learning_with_values_that_hide_themselves(seed, tmp_path):
+    """Large values are missing: the model that says so imputes near the best, the one that does not far below."""
+    whole, x, gaps = self_masked(2000, seed)
+    error, bias = {}, {}
+    for name, mechanism in (("hides", heads.SelfMasking()), ("at random", heads.AtRandom())):
+        keras.utils.set_random_seed(0)
+        head = heads.Incomplete(heads.Normal(6, heads.SharedScale(1.0)), mechanism)
+        decoder = tfvae.Decoder(networks.mlp(), head)
+        model = tfvae.VAE(encoder(1, 64), decoder, priors.StandardNormal(1), objectives.IWAE(10), seed=0)
+        model.compile(keras.optimizers.Adam(1e-2))
+        model.fit(x, batch_size=100, epochs=30, verbose=0)
+        filled = evaluation.impute(model, x[:500], samples=300).mean
+        wrong = (filled - whole[:500])[gaps[:500]]
+        error[name], bias[name] = np.sqrt(np.mean(wrong**2)), wrong.mean()
+        if name == "hides":
+            model.save(tmp_path / "m.keras")
+            loaded = keras.models.load_model(tmp_path / "m.keras")
+            np.testing.assert_array_equal(evaluation.impute(loaded, x[:500], samples=300).mean, filled)
+            slope = model.decoder.head.mechanism.slope.numpy()
+    assert np.all(slope[:2] < -1.0)
+    assert abs(bias["hides"]) < 0.1 < 0.3 < -bias["at random"]
+    assert error["hides"] < 0.9 * error["at random"]
+
+
+def test_mechanisms_are_checked():
+    with pytest.raises(TypeError, match=r"heads\.AtRandom\(\) or heads\.SelfMasking\(\)"):
+        heads.Incomplete(heads.Normal(3), "mnar")
+    with pytest.raises(IncompatibleParts, match="normal or binary given z"):
+        heads.Incomplete(heads.Poisson(3), heads.SelfMasking())
+
+
 def test_what_cannot_be_left_out_is_refused(known):
     _, model, x = known
     with pytest.raises(IncompatibleParts, match="elements are independent given z"):
@@ -152,12 +254,13 @@ def test_what_cannot_be_left_out_is_refused(known):
         evaluation.impute(model, x, draws=0)
 
 
-def test_exported_files_take_missing_values(tmp_path, seed):
+@pytest.mark.parametrize("mechanism", [heads.AtRandom, heads.SelfMasking])
+def test_exported_files_take_missing_values(tmp_path, seed, mechanism):
     """The SavedModel and the TFLite file score and encode NaN as the Keras model does."""
     from ai_edge_litert.interpreter import Interpreter
 
     keras.utils.set_random_seed(seed)
-    decoder = tfvae.Decoder(networks.mlp(8), heads.Incomplete(heads.Normal(6, heads.SharedScale(1.0))))
+    decoder = tfvae.Decoder(networks.mlp(8), heads.Incomplete(heads.Normal(6, heads.SharedScale(1.0)), mechanism()))
     model = tfvae.VAE(encoder(2, 8), decoder, priors.StandardNormal(2), objectives.IWAE(5), seed=0)
     x = missing_at_random(np.random.default_rng(seed).normal(size=[7, 6]), 0.4, seed)
     export.saved_model(model, tmp_path / "1")

@@ -1,8 +1,11 @@
 """Independent elements of which some were not observed."""
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util
+
+from tfvae.random import Seed, another, draw, uniform
 
 
 class ObservedElements(tfd.Independent):
@@ -32,8 +35,98 @@ class ObservedElements(tfd.Independent):
         own = {"fill": util.ParameterProperties(event_ndims=None, is_preferred=False)}
         return {**super()._parameter_properties(dtype, num_classes), **own}
 
+    def missing_mean(self) -> tf.Tensor:
+        """Return the mean of each element given z and that it is missing, [..., *event]."""
+        return self.mean()
+
+    def missing_draw(self, seed: Seed) -> tf.Tensor:
+        """Draw each element given z and that it is missing, [..., *event]."""
+        return draw(self, 1, seed)[0]
+
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         missing = tf.math.is_nan(x)
-        each = self.distribution.log_prob(tf.where(missing, tf.cast(self.fill, x.dtype), x))  # [..., *event]
-        axes = list(range(-self.event_shape.rank, 0))
-        return tf.reduce_sum(tf.where(missing, tf.zeros([], each.dtype), each), axes)
+        known = tf.where(missing, tf.cast(self.fill, x.dtype), x)
+        each = tf.where(missing, self._hidden(), self._seen(known))  # [..., *event]
+        return tf.reduce_sum(each, list(range(-self.event_shape.rank, 0)))
+
+    def _seen(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the log-density of observed elements."""
+        return self.distribution.log_prob(x)
+
+    def _hidden(self) -> tf.Tensor:
+        """Return the log-probability of missing elements."""
+        return tf.zeros([], self.dtype)
+
+
+class SelfMaskedElements(ObservedElements):
+    """Normal or binary elements, each of which is observed with a probability that depends on its own value.
+
+        log p(x_o, s) = sum_observed log p(x_i) + log sigmoid(w_i x_i + c_i)
+                      + sum_missing log E_p(x_i)[sigmoid(-w_i x_i - c_i)]
+
+    Args:
+        distribution: of the elements, with batch shape [..., *event].
+        reinterpreted_batch_ndims: axes of the event.
+        fill: a value on the support, which takes the place of a missing one, so that no gradient is NaN.
+        slope: w, [*event].
+        offset: c, [*event].
+
+    Example:
+        >>> px = SelfMaskedElements(tfd.Normal([0.0, 0.0], 1.0), 1, 0.0, [5.0, 5.0], [0.0, 0.0])
+        >>> px.missing_mean().numpy().round(1)  # it was negative
+        array([-0.8, -0.8], dtype=float32)
+    """
+
+    def __init__(
+        self, distribution: tfd.Distribution, reinterpreted_batch_ndims: int, fill: float, slope: tf.Tensor,
+        offset: tf.Tensor,
+    ):  # fmt: skip
+        self.slope, self.offset = slope, offset
+        super().__init__(distribution, reinterpreted_batch_ndims, fill)
+        self._parameters = {**self._parameters, "slope": slope, "offset": offset}
+
+    @classmethod
+    def _parameter_properties(cls, dtype: tf.DType, num_classes: int | None = None) -> dict:
+        own = {name: util.ParameterProperties(event_ndims=None, is_preferred=False) for name in ("slope", "offset")}
+        return {**super()._parameter_properties(dtype, num_classes), **own}
+
+    def missing_mean(self) -> tf.Tensor:
+        points, log_weights = self._points()
+        return tf.reduce_sum(tf.nn.softmax(log_weights + self._log_hides(points), 0) * points, 0)
+
+    def missing_draw(self, seed: Seed) -> tf.Tensor:
+        """Choose one of many draws of each element by the probability that it is missing."""
+        candidates = draw(self, _CANDIDATES, seed)  # [C, ..., *event]
+        noise = tf.cast(uniform(_CANDIDATES, candidates.shape[1:], another(seed, 1)), candidates.dtype)
+        chosen = tf.argmax(self._log_hides(candidates) - tf.math.log(-tf.math.log(noise)), 0)  # Gumbel-max
+        return tf.reduce_sum(tf.one_hot(chosen, _CANDIDATES, axis=0, dtype=candidates.dtype) * candidates, 0)
+
+    def _seen(self, x: tf.Tensor) -> tf.Tensor:
+        return self.distribution.log_prob(x) + tf.math.log_sigmoid(self.slope * x + self.offset)
+
+    def _hidden(self) -> tf.Tensor:
+        points, log_weights = self._points()
+        return tf.reduce_logsumexp(log_weights + self._log_hides(points), 0)
+
+    def _log_hides(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.math.log_sigmoid(-(self.slope * x + self.offset))
+
+    def _points(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return values of each element and the logarithms of their weights, [K, ..., *event], which sum to one."""
+        p = self.distribution
+        if isinstance(p, tfd.Bernoulli):
+            both = tf.stack([tf.zeros_like(p.mean()), tf.ones_like(p.mean())])
+            return both, p.log_prob(both)
+        nodes, weights = (tf.constant(values, self.dtype) for values in _HERMITE)
+        shape = [-1, *[1] * p.batch_shape.rank]
+        return p.loc + p.scale * tf.reshape(nodes, shape), tf.reshape(weights, shape)
+
+
+def _hermite(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes and log-weights of the mean over a standard normal variable."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(count)
+    return nodes, np.log(weights / weights.sum())
+
+
+_HERMITE = _hermite(40)
+_CANDIDATES = 200  # of which one is chosen

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfvae.errors import positive_int
 from tfvae.models.variational import AbstractVAE, require_vae
-from tfvae.random import Seed, another, as_seed, draw, generator
+from tfvae.random import Seed, another, as_seed, generator
 
 _EXAMPLES = 100  # in a batch
 
@@ -76,11 +76,11 @@ def _filled(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     trace = model.trace(tf.constant(x), samples, seed)
     weights = tf.nn.softmax(trace.log_weights, 0).numpy()  # [K, B]
-    mean = np.einsum("kb,kb...->b...", weights, trace.px.mean().numpy())
+    mean = np.einsum("kb,kb...->b...", weights, trace.px.missing_mean().numpy())
     rng = generator([int(word) for word in another(seed, seed.example + 1).words.numpy()])
     edges = np.cumsum(weights, 0, dtype=np.float64)
     chosen = np.sum(rng.random([draws, 1, len(x)]) * edges[-1] > edges, 1).clip(0, samples - 1)  # [draws, B]
     picked = tf.gather(tf.transpose(trace.z, [1, 0, 2]), tf.constant(chosen.T), batch_dims=1)  # [B, draws, D]
-    drawn = draw(model.decoder(tf.transpose(picked, [1, 0, 2])), 1, another(seed, 1))[0].numpy()
+    drawn = model.decoder(tf.transpose(picked, [1, 0, 2])).missing_draw(another(seed, 1)).numpy()
     missing = np.isnan(x)
     return np.where(missing, mean, x), np.where(missing, drawn, x), 1.0 / np.sum(weights**2, 0)

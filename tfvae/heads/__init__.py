@@ -12,6 +12,7 @@ from tfvae.heads.full_normal import FullNormal
 from tfvae.heads.incomplete import Incomplete
 from tfvae.heads.laplace import Laplace
 from tfvae.heads.low_rank_normal import LowRankNormal
+from tfvae.heads.mechanisms import AtRandom, Mechanism, SelfMasking
 from tfvae.heads.normal import DiagonalNormal, Normal
 from tfvae.heads.normal_mixture import NormalMixture
 from tfvae.heads.one_hot import OneHotCategorical
@@ -47,6 +48,7 @@ __all__ = [
     "SPHERE",
     "UNIT_INTERVAL",
     "Affine",
+    "AtRandom",
     "Bernoulli",
     "Beta",
     "Categorical",
@@ -61,6 +63,7 @@ __all__ = [
     "InverseAutoregressive",
     "Laplace",
     "LowRankNormal",
+    "Mechanism",
     "NegativeBinomial",
     "Normal",
     "NormalMixture",
@@ -76,6 +79,7 @@ __all__ = [
     "QuantizedLogisticMixture",
     "RelaxedCategorical",
     "Scale",
+    "SelfMasking",
     "SharedDegrees",
     "SharedScale",
     "Spline",

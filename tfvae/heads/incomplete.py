@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.distributions.observed import ObservedElements
 from tfvae.errors import IncompatibleParts
 from tfvae.heads.base import Head
+from tfvae.heads.mechanisms import AtRandom, Mechanism
 from tfvae.heads.scales import OptimalScale
 from tfvae.heads.support import Support
 
@@ -22,10 +22,12 @@ class Incomplete(Head):
 
     With it the evidence of a model is that of the observed part, log p(x_o), and a model with the objective
     `objectives.IWAE(K)` and an encoder that begins with `networks.FillMissing` is the MIWAE of the reference. Values
-    must be missing for no reason that depends on them (at random). `evaluation.impute` fills them.
+    must be missing for no reason that depends on them (at random), or else the mechanism has to say so: then what is
+    scored is log p(x_o, s | z), s telling which were observed, as in not-MIWAE. `evaluation.impute` fills them.
 
     Args:
         head: a likelihood whose elements are independent given z, such as `heads.Bernoulli` or `heads.Normal`.
+        mechanism: why values are missing, `heads.AtRandom()` or `heads.SelfMasking()`.
         **kwargs: `name` and `dtype`, as for any Keras layer.
 
     Raises:
@@ -44,7 +46,7 @@ class Incomplete(Head):
 
     parameter_count = 1  # of the head within, in fact, whose width counts
 
-    def __init__(self, head: Head, **kwargs: object):
+    def __init__(self, head: Head, mechanism: Mechanism = AtRandom(), **kwargs: object):
         if not isinstance(head, Head):
             raise TypeError(
                 f"Expected a head from tfvae.heads, such as heads.Bernoulli((28, 28, 1)). Received: head={head!r}"
@@ -67,17 +69,28 @@ class Incomplete(Head):
                 "error of all values, missing ones among them. Received: OptimalScale"
             )
 
+        if not isinstance(mechanism, Mechanism):
+            raise TypeError(
+                f"Expected a mechanism, heads.AtRandom() or heads.SelfMasking(). Received: mechanism={mechanism!r}"
+            )
+        self.mechanism = mechanism
+        if not mechanism.built:
+            mechanism.build(self.event_shape)
+        mechanism.elements(px, self._fill)  # refuses here, not on the first call
+
     def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
-        px = self.head.distribution(parameters)
-        return ObservedElements(px.distribution, px.event_shape.rank, self._fill)
+        return self.mechanism.elements(self.head.distribution(parameters), self._fill)
 
     def get_config(self) -> dict:
         config = {key: value for key, value in super().get_config().items() if key != "event_shape"}
-        return {**config, "head": keras.saving.serialize_keras_object(self.head)}
+        return {**config, **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in _PARTS}}
 
     @classmethod
     def from_config(cls, config: dict) -> "Incomplete":
-        return cls(**{**config, "head": keras.saving.deserialize_keras_object(config["head"])})
+        return cls(**{**config, **{name: keras.saving.deserialize_keras_object(config[name]) for name in _PARTS}})
+
+
+_PARTS = ("head", "mechanism")
 
 
 def _or_missing(support: Support) -> Support:
