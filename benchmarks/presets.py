@@ -8,6 +8,7 @@ from pathlib import Path
 from tfvae.evaluation.printing import error_of, plus_minus
 from tfvae.files import write_text
 from tfvae.presets import PRESETS, Preset
+from tfvae.protocols import Published
 
 _ROOT = Path(__file__).parent.parent
 FILES = (_ROOT / "README.md", _ROOT / "savedmodels" / "README.md")
@@ -19,8 +20,8 @@ def table(folder: Path = _ROOT / "savedmodels") -> str:
     """Return the Markdown table of the presets whose cards lie in a folder, and a line for each pair of twins."""
     cards = {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob("*/card.json"))}
     lines = [
-        "| preset | networks | published | ours ± standard error | protocol | minutes |",
-        "|---|---|---|---|---|---|",
+        "| preset | networks | published | ours ± standard error | protocol | minutes | command |",
+        "|---|---|---|---|---|---|---|",
         *[_row(PRESETS[name], cards[name]) for name in PRESETS if name in cards],
         "",
         *[
@@ -36,11 +37,16 @@ def table(folder: Path = _ROOT / "savedmodels") -> str:
 
 def _row(preset: Preset, card: dict) -> str:
     found = card["test"]["log_evidence"]
-    published = "; ".join(f"{number.value:g}" for number in preset.published) or "none"
+    published = "; ".join(_quoted(number) for number in preset.published) or "none"
     return (
         f"| `{preset.name}` | {preset.says} | {published} | {_ours(preset, found)} | "
-        f"{preset.protocol.name}, K = {found['samples']} | {card['training']['minutes']:.0f} |"
+        f"{preset.protocol.name}, K = {found['samples']} | {card['training']['minutes']:.0f} | "
+        f"`tfvae train --preset {preset.name}` |"
     )
+
+
+def _quoted(number: Published) -> str:
+    return f"{number.value:g}" + " (from memory)" * ("not verified" in number.source)
 
 
 def _ours(preset: Preset, found: dict) -> str:
@@ -89,6 +95,7 @@ def _published_gain(preset: Preset, twin: Preset) -> str:
         return ""
     best, base = preset.published[0], preset.baseline or twin.published[0]
     networks = f" ({best.model} against {base.model})" if preset.baseline else ""
+    networks += " (from memory)" * any("not verified" in number.source for number in (best, base))
     return f"; published {best.value - base.value:+.2f}{networks}"
 
 

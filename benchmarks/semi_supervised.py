@@ -25,12 +25,17 @@ from tfvae.models import ConditionalModel, DirectedModel, SemiSupervised, Variab
 
 _FOLDER = Path(__file__).parent
 _PUBLISHED = {  # D. Kingma et al. 2014, Table 1: percent of the test images, and the spread over draws of the labels
-    ("m1", 100): "11.82 ± 0.25", ("m2", 100): "11.97 ± 1.71", ("m1m2", 100): "3.33 ± 0.14",
-    ("m1", 600): "5.72 ± 0.05", ("m2", 600): "4.94 ± 0.13", ("m1m2", 600): "2.59 ± 0.05",
-    ("m1", 1000): "4.24 ± 0.07", ("m2", 1000): "3.60 ± 0.56", ("m1m2", 1000): "2.40 ± 0.02",
-    ("m1", 3000): "3.49 ± 0.04", ("m2", 3000): "3.92 ± 0.63", ("m1m2", 3000): "2.18 ± 0.04",
+    ("m1", 100): "11.82 ± 0.25 (transductive SVM)", ("m2", 100): "11.97 ± 1.71", ("m1m2", 100): "3.33 ± 0.14",
+    ("m1", 600): "5.72 ± 0.05 (transductive SVM)", ("m2", 600): "4.94 ± 0.13", ("m1m2", 600): "2.59 ± 0.05",
+    ("m1", 1000): "4.24 ± 0.07 (transductive SVM)", ("m2", 1000): "3.60 ± 0.56", ("m1m2", 1000): "2.40 ± 0.02",
+    ("m1", 3000): "3.49 ± 0.04 (transductive SVM)", ("m2", 3000): "3.92 ± 0.63", ("m1m2", 3000): "2.18 ± 0.04",
 }  # fmt: skip
-_NAMES = {"supervised": "classifier, labelled images alone", "m1": "M1", "m2": "M2", "m1m2": "M1+M2"}
+_NAMES = {
+    "supervised": "classifier, labelled images alone",
+    "m1": "M1, SVM of the labelled codes",
+    "m2": "M2",
+    "m1m2": "M1+M2",
+}
 _SHARE = 10  # unlabelled examples for one labelled in a batch
 _BATCH = 220
 
@@ -214,8 +219,13 @@ def run(
 ) -> None:
     """Train what is missing, and write the table."""
     results = out.with_name("semi_supervised.json")
-    for name in models.split(","):
-        for count in map(int, labels.split(",")):
+    names, counts = models.split(","), [int(count) for count in labels.split(",")]
+    if not set(names) <= set(_NAMES) or any(count < 10 or count % 10 for count in counts):
+        raise typer.BadParameter(
+            f"expected names among {', '.join(_NAMES)}, and multiples of 10. Received: {models}, {labels}"
+        )
+    for name in names:
+        for count in counts:
             for seed in range(seeds):
                 key = f"{name} {count}"
                 if any(each["seed"] == seed for each in _read(results).get(key, [])):
@@ -245,8 +255,13 @@ _HEAD = """# Few labels
 
 Written by `python -m benchmarks.semi_supervised` ({system}). MNIST, dynamically binarised, 50,000 training images of
 which as many of each class have a label; errors of all 10,000 test images, their mean and standard deviation over draws
-of the labels and of everything else that is random. Published: D. Kingma et al., "Semi-supervised Learning with Deep
-Generative Models", 2014, Table 1, https://arxiv.org/abs/1406.5298.
+of the labels and of everything else that is random. M1 is the preset `iwae_mnist_k1`, trained in 15 minutes on 59,600
+images without their labels; minutes are those after it. M2 has 10 epochs and M1+M2 18, on one of two cores beside other
+work. Published: D. Kingma et al., "Semi-supervised Learning with Deep Generative Models", 2014, Table 1,
+https://arxiv.org/abs/1406.5298, quoted from memory but for the two at 100 labels of M2 and M1+M2.
+
+What misses: M2 learns nothing from the images without labels in this time, and is no better than its classifier alone.
+M1+M2 cuts that error to a third, and stays above the published one.
 
 """
 

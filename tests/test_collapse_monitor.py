@@ -15,7 +15,7 @@ from tfvae import evaluation, objectives, zoo
 from tfvae.callbacks import CollapseMonitor, CollapseWarning
 from tfvae.models import execution
 
-NAMES = ("active_units", "held_out_rate", "mutual_information")
+NAMES = ("active_units", "held_out_rate", "mutual_information", "total_correlation", "dimension_wise_kl")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,8 @@ def test_the_numbers_are_those_of_the_evaluation(x):
     history = model.fit(x, epochs=2, verbose=0, callbacks=[monitor]).history
     parts = evaluation.decompose_rate(model, x[:100], seed=7, progress=False)
     units = evaluation.active_units(model, x[:100], 0.02, progress=False)
-    assert [history[name][-1] for name in NAMES] == [units.count, parts.rate, parts.mutual_information]
+    expected = [units.count, parts.rate, parts.mutual_information, parts.total_correlation, parts.dimension_wise_kl]
+    assert [history[name][-1] for name in NAMES] == expected
 
 
 def test_loggers_have_the_numbers_and_epochs_between_are_unknown(x, tmp_path):

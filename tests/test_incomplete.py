@@ -194,6 +194,48 @@ def test_a_mechanism_that_knows_nothing_is_missing_at_random(seed):
     np.testing.assert_allclose(hidden.distribution(eta).log_prob(x), expected, rtol=1e-4)
 
 
+def test_rare_values_that_hide_are_drawn_as_they_are(seed):
+    """What is missing is rarely likely a priori: the draws still have the mean that quadrature and sums give."""
+    n = 4000
+    binary = masked(heads.Bernoulli(1), -14.0, 9.0).distribution(tf.fill([n, 1], -7.0))
+    normal = masked(heads.Normal(1), -5.0, 20.0).distribution(tf.zeros([n, 1]))
+    for px, spread in ((binary, 0.5), (normal, 0.5)):
+        mean = px.missing_mean().numpy()[0, 0]
+        assert px.missing_draw(as_seed(seed)).numpy().mean() == pytest.approx(mean, abs=6 * spread / np.sqrt(n))
+    hides = lambda v: norm(0, 1).pdf(v) * expit(5.0 * v - 20.0)  # noqa: E731
+    share = quad(hides, -2, 9)[0]
+    assert normal.missing_mean().numpy()[0, 0] == pytest.approx(
+        quad(lambda v: v * hides(v), -2, 9)[0] / share, abs=0.02
+    )
+
+
+def test_every_example_has_noise_of_its_own():
+    """Also in other batches: no two imputations of the same incomplete example are the same."""
+    decoder = tfvae.Decoder(networks.mlp(), heads.Incomplete(heads.Normal(2)))
+    model = tfvae.VAE(encoder(1), decoder, priors.StandardNormal(1), objectives.IWAE(5), seed=0)
+    drawn = evaluation.impute(model, np.tile([[0.0, np.nan]], [250, 1]), draws=3, samples=5).draws[:, :, 1]
+    assert len(np.unique(drawn)) == drawn.size
+
+
+def test_gradients_reach_the_mechanism_as_differences_say(seed):
+    rng = np.random.default_rng(seed)
+    x = missing_at_random(rng.normal(size=[6, 3]), 0.5, seed)
+    hidden = masked(heads.Normal(3), rng.normal(size=3), rng.normal(size=3))
+    eta = tf.Variable(rng.normal(size=[6, 3]), dtype=tf.float32)
+    for variable in (hidden.mechanism.slope.value, hidden.mechanism.offset.value, eta):
+        score = lambda: tf.reduce_sum(hidden.distribution(eta).log_prob(x))  # noqa: E731
+        with tf.GradientTape() as tape:
+            value = score()
+        slope = tape.gradient(value, variable)
+        step = 1e-2 * tf.ones_like(slope)
+        variable.assign_add(step)
+        above = score()
+        variable.assign_sub(2 * step)
+        below = score()
+        variable.assign_add(step)
+        assert float(above - below) / 2e-2 == pytest.approx(float(tf.reduce_sum(slope)), abs=2e-2)
+
+
 def self_masked(n, seed):
     """Six values with one cause, of which the first two hide where they are large: all of them, and with the gaps."""
     rng = np.random.default_rng(seed)
@@ -230,6 +272,10 @@ def test_learning_with_values_that_hide_themselves(seed, tmp_path):
 def test_mechanisms_are_checked():
     with pytest.raises(TypeError, match=r"heads\.AtRandom\(\) or heads\.SelfMasking\(\)"):
         heads.Incomplete(heads.Normal(3), "mnar")
+    shared = heads.SelfMasking()
+    heads.Incomplete(heads.Normal(1), shared)
+    with pytest.raises(IncompatibleParts, match=r"mechanism of its own.*shape \[4\].*\[1\]"):
+        heads.Incomplete(heads.Normal(4), shared)
     with pytest.raises(IncompatibleParts, match="normal or binary given z"):
         heads.Incomplete(heads.Poisson(3), heads.SelfMasking())
 
@@ -254,7 +300,7 @@ def test_what_cannot_be_left_out_is_refused(known):
         evaluation.impute(model, x, draws=0)
 
 
-@pytest.mark.parametrize("mechanism", [heads.AtRandom, heads.SelfMasking])
+@pytest.mark.parametrize("mechanism", [heads.AtRandom, pytest.param(heads.SelfMasking, marks=pytest.mark.slow)])
 def test_exported_files_take_missing_values(tmp_path, seed, mechanism):
     """The SavedModel and the TFLite file score and encode NaN as the Keras model does."""
     from ai_edge_litert.interpreter import Interpreter

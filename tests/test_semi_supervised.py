@@ -130,19 +130,6 @@ def groups_posterior(x):
     return np.exp(log_softmax([stats.norm(c, [1.0, 1.5]).logpdf(x).sum(-1) for c in centres], 0)).T
 
 
-def test_heads_that_set_their_own_scale_do_so(x):
-    """To the mean square of x less its mean given the label, or given the most probable class."""
-    scale = heads.OptimalScale()
-    pair = with_style(heads.Normal(2, scale))
-    model = SemiSupervised(pair, classifier(), seed=5)
-    model.compile(keras.optimizers.SGD(0.0))
-    model.fit({"x": x, "y": Y}, batch_size=12, shuffle=False, verbose=0)
-    chosen = np.where(Y >= 0, Y, model.predict({"x": x}, verbose=0).argmax(-1))
-    values = {"x": tf.constant(x), "y": tf.one_hot(chosen, 3)}
-    error = x - pair.score(values, seed=(model.seed, 0)).families["x"].mean()[0]
-    assert float(tf.convert_to_tensor(scale.variance)) == pytest.approx(np.mean(error.numpy() ** 2), rel=1e-4)
-
-
 # Classification by the generative model ------------------------------------------------------------------------------
 
 
@@ -219,6 +206,19 @@ def test_a_missing_label_is_written_in_any_usual_way(x):
     assert np.isnan(found["accuracy"])  # of no example it is unknown
 
 
+def test_double_precision_is_kept(x):
+    pair = DirectedModel([
+        Variable("y", priors.Learned(heads.OneHotCategorical(3, dtype="float64"), dtype="float64")),
+        Variable("x", tfvae.Conditional(networks.mlp(), heads.DiagonalNormal(2, dtype="float64"), dtype="float64"), ["y"]),
+    ], dtype="float64")  # fmt: skip
+    q = tfvae.Conditional(networks.mlp(), heads.OneHotCategorical(3, dtype="float64"), dtype="float64")
+    model = SemiSupervised(pair, Variable("y", q, ["x"]), dtype="float64")
+    for each, values in ((pair, {"x": x, "y": np.maximum(Y, 0)}), (model, {"x": x, "y": Y})):
+        each.compile(keras.optimizers.Adam(1e-2))
+        assert np.isfinite(each.fit(values, verbose=0).history["loss"]).all()
+    assert model.elbo({"x": x, "y": Y}).dtype == tf.float64
+
+
 def test_it_survives_its_file_and_prints(x, tmp_path):
     model = SemiSupervised(with_style(), classifier(), alpha=2.0, seed=3)
     model.compile(keras.optimizers.Adam(1e-2))
@@ -235,13 +235,17 @@ def test_it_survives_its_file_and_prints(x, tmp_path):
 PARTS = {
     "model": (r"DirectedModel.*Received: model=3", lambda: SemiSupervised(3, classifier())),
     "classifier": (r"models\.Variable with the name.*Received: classifier=3", lambda: SemiSupervised(mixture(), 3)),
-    "name": (r"one of x, y\. Received: .*'c'", lambda: SemiSupervised(mixture(), classifier("c"))),
+    "name": (r"one of x, y, and.* Received: .*'c'", lambda: SemiSupervised(mixture(), classifier("c"))),
     "no-class": (r"'x' to be a class", lambda: SemiSupervised(
         mixture(), Variable("x", conditional(heads.DiagonalNormal(2)), ["y"]))),
     "classes": (r"'y' to be a class.*\[3\] and OneHotCategorical \[4\]", lambda: SemiSupervised(
         mixture(), classifier(classes=4))),
     "parents": (r"parents of 'y' to be variables", lambda: SemiSupervised(mixture(), classifier(parents=("z",)))),
-    "latent": (r"one of x, y\. Received: .*'z'", lambda: SemiSupervised(with_style(), classifier("z"))),
+    "latent": (r"one of x, y, and.* Received: .*'z'", lambda: SemiSupervised(with_style(), classifier("z"))),
+    "orphan": (r"with parents\. Received", lambda: SemiSupervised(
+        mixture(), Variable("y", priors.Learned(heads.OneHotCategorical(3))))),
+    "scale": (r"learned by gradient.*OptimalScale in p\(x", lambda: SemiSupervised(
+        with_style(heads.Normal(2, heads.OptimalScale())), classifier())),
     "given": (r"'y' to be a class", lambda: SemiSupervised(DirectedModel(
         [Given("y", 3), Variable("x", conditional(heads.DiagonalNormal(2)), ["y"])]), classifier())),
 }  # fmt: skip
@@ -279,8 +283,23 @@ def test_bad_values_are_refused(x):
         evaluation.class_posterior(mixture(), {"x": x}, "x")
     with pytest.raises(TypeError, match="DirectedModel"):
         evaluation.class_posterior(model, {"x": x}, "y")
-    with pytest.raises(ValueError, match=r"(?s)number of a class for each of 12 examples.*5"):
+    with pytest.raises(ValueError, match=r"(?s)number of a class, 0 to 2, for each of 12 examples.*5"):
         evaluation.class_posterior(mixture(), {"x": x}, "y").accuracy(Y[:5])
+    with pytest.raises(ValueError, match=r"(?s)0 to 2.*-1"):
+        evaluation.class_posterior(mixture(), {"x": x}, "y").accuracy(Y)
+    for wrong in (x, {"y": Y}):
+        with pytest.raises(ValueError, match="dictionary of values by name"):
+            evaluation.class_posterior(mixture(), wrong, "y")
+    with pytest.raises(ValueError, match="'y'"):
+        model.elbo({"x": x, "y": np.zeros([12, 0])})
+    for label, message in (
+        (np.zeros([12, 4]), "as values of 'y'"), (np.array(["a"] * 12), "as values of 'y'"),
+        (np.full(12, 1.7), "numbers of the classes"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            model.fit(tf.data.Dataset.from_tensor_slices({"x": x, "y": label}).batch(5), verbose=0)
+    with pytest.raises(ValueError, match=r"(?s)labels of 'y' too.*beside them"):
+        model.fit(tf.data.Dataset.from_tensor_slices(({"x": x}, Y)).batch(5), verbose=0)
     stream = tf.data.Dataset.from_tensor_slices({"x": x, "y": np.full(12, 7)}).batch(5)
     with pytest.raises(ValueError, match="numbers of the classes"):
         model.fit(stream, verbose=0)

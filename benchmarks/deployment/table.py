@@ -16,7 +16,7 @@ BASE = "TFLite"
 _PACKAGES = ("tfvae", "tensorflow", "ai-edge-litert", "onnxruntime", "tf2onnx", "torch")
 _HEAD = """# Size and speed
 
-Written by `python -m benchmarks.deployment`. One thread, {batch} example(s) in a call, {rounds} rounds in which the
+Written by `python -m benchmarks.deployment --rounds {rounds}`. One thread, {batch} example(s) in a call, and the
 formats take turns. Times are medians in microseconds; in brackets the median over the rounds of the ratio to `TFLite`,
 the float file, in the same round. Operators are those of encode, decode and elbo, without constants. The bytes of a
 SavedModel are those of its folder, those of ONNX of the file with the ELBO, which holds both networks, and those of
@@ -29,7 +29,9 @@ def write(path: Path, name: str, contestants: list[Contestant], times: Times, ba
     """Write one preset's rows into both files, beside those of the others."""
     record = path.with_name(f"{path.stem.lower()}.json")
     known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {"presets": {}}
-    known |= {"machine": _machine(), "batch": batch, "rounds": rounds}
+    facts = _machine()
+    known |= {"machine": facts, "batch": batch, "rounds": rounds}
+    known.setdefault("measured", {})[name] = f"{facts.pop('date')}, load {facts.pop('load')}"
     known["presets"][name] = [_row(each, times[each.name], times[BASE]) for each in contestants]
     write_json(record, known)
     write_text(path, render(known))
@@ -60,7 +62,8 @@ def render(known: dict) -> str:
         "| | |", "|---|---|", *[f"| {key} | {value} |" for key, value in known["machine"].items()],
     ]  # fmt: skip
     for name, rows in known["presets"].items():
-        lines += ["", f"## {name}", "", "| format | bytes | operators | encode | decode | elbo | ELBO lost |",
+        lines += ["", f"## {name}", "", f"Measured {known['measured'][name]}."]
+        lines += ["", "| format | bytes | operators | encode | decode | elbo | ELBO lost |",
                   "|---|---|---|---|---|---|---|", *[_line(row) for row in rows]]  # fmt: skip
         reasons = {why: [] for row in rows for why in row["left_out"].values()}
         for row in rows:

@@ -106,14 +106,15 @@ class CollapseMonitor(keras.callbacks.Callback):
         from tfvae.evaluation.latent import ability
 
         decomposed = not ability.no_decomposition(self.model)
-        names = ["active_units", *(["held_out_rate", "mutual_information"] if decomposed else [])]
+        names = ["active_units", *(_PARTS if decomposed else [])]
         if not now:
             return dict.fromkeys(names, math.nan)
         found = latent.active_units(self.model, self._x, self.threshold, progress=False)
         if not decomposed:
             return {"active_units": found.count}
         parts = latent.decompose_rate(self.model, self._x, 1, self.seed, progress=False)
-        return dict(zip(names, [found.count, parts.rate, parts.mutual_information], strict=True))
+        values = (parts.rate, parts.mutual_information, parts.total_correlation, parts.dimension_wise_kl)
+        return dict(zip(names, [found.count, *values], strict=True))
 
     def _first(self) -> np.ndarray:
         """Return the first examples of the data."""
@@ -134,3 +135,6 @@ class CollapseMonitor(keras.callbacks.Callback):
             CollapseWarning,
             stacklevel=2,
         )
+
+
+_PARTS = ("held_out_rate", "mutual_information", "total_correlation", "dimension_wise_kl")

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util
 
-from tfvae.random import Seed, another, draw, uniform
+from tfvae.random import Seed, draw, uniform
 
 
 class ObservedElements(tfd.Independent):
@@ -95,11 +95,16 @@ class SelfMaskedElements(ObservedElements):
         return tf.reduce_sum(tf.nn.softmax(log_weights + self._log_hides(points), 0) * points, 0)
 
     def missing_draw(self, seed: Seed) -> tf.Tensor:
-        """Choose one of many draws of each element by the probability that it is missing."""
-        candidates = draw(self, _CANDIDATES, seed)  # [C, ..., *event]
-        noise = tf.cast(uniform(_CANDIDATES, candidates.shape[1:], another(seed, 1)), candidates.dtype)
-        chosen = tf.argmax(self._log_hides(candidates) - tf.math.log(-tf.math.log(noise)), 0)  # Gumbel-max
-        return tf.reduce_sum(tf.one_hot(chosen, _CANDIDATES, axis=0, dtype=candidates.dtype) * candidates, 0)
+        """Draw a binary element by its probability, a normal one by the distribution function on a grid."""
+        p = self.distribution
+        noise = tf.cast(uniform(2, tf.concat([self.batch_shape, self.event_shape], 0), seed), self.dtype)
+        if isinstance(p, tfd.Bernoulli):
+            return tf.cast(noise[0] < self.missing_mean(), self.dtype)
+        grid = tf.reshape(tf.constant(_GRID, self.dtype), [-1, *[1] * p.batch_shape.rank])
+        log_weights = self._log_hides(p.loc + p.scale * grid) - tf.square(grid) / 2
+        levels = tf.cumsum(tf.nn.softmax(log_weights, 0), 0)  # [G, ..., *event]
+        cell = tf.reduce_sum(tf.cast(levels < noise[0] * levels[-1], self.dtype), 0)
+        return p.loc + p.scale * (_GRID[0] + _STEP * (cell + noise[1] - 0.5))
 
     def _seen(self, x: tf.Tensor) -> tf.Tensor:
         return self.distribution.log_prob(x) + tf.math.log_sigmoid(self.slope * x + self.offset)
@@ -129,4 +134,4 @@ def _hermite(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 _HERMITE = _hermite(40)
-_CANDIDATES = 200  # of which one is chosen
+_GRID, _STEP = np.linspace(-8.0, 8.0, 321, retstep=True)  # in scales from the mean

@@ -41,10 +41,11 @@ class ClassPosterior:
             ValueError: if there is not one number of a class for each example.
         """
         truth = np.asarray(labels)
-        if truth.shape != self.log_joint.shape[:1]:
+        n, classes = self.log_joint.shape
+        if truth.shape != (n,) or not np.isin(truth, np.arange(classes)).all():
             raise ValueError(
-                f"Expected the number of a class for each of {len(self.log_joint)} examples. Received: labels of shape "
-                f"{list(truth.shape)}"
+                f"Expected the number of a class, 0 to {classes - 1}, for each of {n} examples. Received: labels of "
+                f"shape {list(truth.shape)}, {truth.ravel()[:5]} ..."
             )
         right = (self.log_joint.argmax(-1) == truth).astype(float)
         return float(right.mean()), standard_error(right)
@@ -95,8 +96,10 @@ def class_posterior(
             f"Received: {label=}"
         )
     samples, start, count = positive_int("samples", samples), as_seed(seed), node.event_shape[0]
-    others = {name: value for name, value in values.items() if name != label}
-    n = len(np.asarray(next(iter(others.values())))) if others else 0
+    if not isinstance(values, Mapping) or not set(values) - {label}:
+        raise ValueError(f"Expected a dictionary of values by name, without {label!r}. Received: {values!r:.60}")
+    others = {name: np.atleast_1d(np.asarray(value)) for name, value in values.items() if name != label}
+    n = len(next(iter(others.values())))
     checked = model.arrays({**others, label: np.zeros([n], int)})
     score = tf.function(_log_joint, reduce_retracing=True)
     rows = []

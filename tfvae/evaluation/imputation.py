@@ -81,6 +81,6 @@ def _filled(
     edges = np.cumsum(weights, 0, dtype=np.float64)
     chosen = np.sum(rng.random([draws, 1, len(x)]) * edges[-1] > edges, 1).clip(0, samples - 1)  # [draws, B]
     picked = tf.gather(tf.transpose(trace.z, [1, 0, 2]), tf.constant(chosen.T), batch_dims=1)  # [B, draws, D]
-    drawn = model.decoder(tf.transpose(picked, [1, 0, 2])).missing_draw(another(seed, 1)).numpy()
+    drawn = model.decoder(picked).missing_draw(another(seed, 1)).numpy().swapaxes(0, 1)  # noise by example
     missing = np.isnan(x)
     return np.where(missing, mean, x), np.where(missing, drawn, x), 1.0 / np.sum(weights**2, 0)

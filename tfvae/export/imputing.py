@@ -3,6 +3,7 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.distributions.observed import ObservedElements, SelfMaskedElements
 from tfvae.errors import ExportError, positive_int
 from tfvae.export.extras import Extra, require_rate
 from tfvae.export.inputs import noise
@@ -85,8 +86,13 @@ def elements(px: tfd.Distribution) -> tfd.Distribution:
     Raises:
         ExportError: if they are not.
     """
-    if isinstance(px, Elements):
+    if isinstance(px, Elements) or type(px) is ObservedElements:
         return px.distribution
+    if isinstance(px, SelfMaskedElements):
+        raise ExportError(
+            "Expected values that are missing at random, heads.AtRandom(), to offer impute; evaluation.impute fills "
+            "those that hide themselves. Received: heads.SelfMasking()"
+        )
     if isinstance(px, tfd.MultivariateNormalDiag):
         return tfd.Normal(px.mean(), px.stddev())
     raise ExportError(

@@ -88,5 +88,10 @@ class SelfMasking(Mechanism):
                 "Expected elements that are normal or binary given z, heads.Normal or heads.Bernoulli, so that those "
                 f"which hide themselves can be integrated out. Received: {px.distribution.name}"
             )
+        if self.slope.shape != tuple(px.event_shape):
+            raise IncompatibleParts(
+                f"Expected a mechanism of its own for every head, of shape {list(px.event_shape)} here. Received: one of "
+                f"shape {list(self.slope.shape)}"
+            )
         slope, offset = (tf.cast(weight, px.dtype) for weight in (self.slope, self.offset))
         return SelfMaskedElements(px.distribution, px.event_shape.rank, fill, slope, offset)

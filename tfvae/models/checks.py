@@ -35,7 +35,7 @@ class Checker:
             ValueError: for data of the wrong shape, dtype or values; from a stream, when the batch is read.
         """
         if isinstance(data, tf.data.Dataset):
-            self._check_spec(_first(data.element_spec))
+            self.spec(_first(data.element_spec))
             if data.cardinality() == 0:
                 raise ValueError("Expected at least one example. Received: an empty data set")
             return data.map(self.in_graph, num_parallel_calls=tf.data.AUTOTUNE)
@@ -88,7 +88,7 @@ class Checker:
                     f"values outside, from {block.min()} to {block.max()}, the first x{where}={values[tuple(where)]}"
                 )
 
-    def _check_spec(self, spec: tf.TensorSpec) -> None:
+    def spec(self, spec: tf.TensorSpec) -> None:
         if not isinstance(spec, tf.TensorSpec):
             raise ValueError(f"Expected batches of x, or tuples that begin with x. Received: element_spec={spec}")
         if not (spec.dtype.is_floating or spec.dtype.is_integer or spec.dtype.is_bool):

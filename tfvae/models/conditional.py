@@ -125,6 +125,8 @@ class ConditionalModel(Observed):
         if isinstance(x, tf.data.Dataset):
             if not isinstance(x.element_spec, tuple) or len(x.element_spec) < 2 or y is not None:
                 raise ValueError(f"Expected batches (x, y). Received: element_spec={x.element_spec}, y={y!r:.40}")
+            self.x_values.spec(x.element_spec[0])
+            self.y_values.spec(x.element_spec[1])
             return x.map(lambda x, y, *rest: (self.x_values.tensor(x), self.y_values.tensor(y), *rest)), None
         if y is None:
             raise ValueError("Expected y beside x, fit(x, y), or a data set of batches (x, y). Received: y=None")

@@ -186,6 +186,7 @@ class DirectedModel(Observed):
 
     def _unpack(self, data: object) -> tuple[Tensors, tf.Tensor]:
         values, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        values = {name: tf.cast(value, self.variable_dtype) for name, value in values.items()}
         return values, weights_of(weight, tf.shape(next(iter(values.values())))[0], self.variable_dtype)
 
     def _bound(self, batch: Tensors, seed: Seed, step: tf.Tensor, training: bool) -> tuple[tf.Tensor, Scores]:
@@ -193,9 +194,6 @@ class DirectedModel(Observed):
         return scores.elbo, scores
 
     def _update_others(self, drawn: Scores, step: tf.Tensor) -> None:
-        self.update_heads(drawn, step)
-
-    def update_heads(self, drawn: Scores, step: tf.Tensor) -> None:
         """Set what the heads do not learn by gradient."""
         for node in self.graph.scored():
             head = getattr(node.conditional, "head", None)

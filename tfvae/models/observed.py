@@ -139,12 +139,23 @@ class Values:
     def tensor(self, values: tf.Tensor) -> tf.Tensor:
         """Do so for a batch of a stream."""
         if self._short(values.shape.rank):
-            if self.support is ONE_HOT:  # of a class out of range: no 1 at all, which is refused below
-                values = tf.one_hot(tf.cast(values, tf.int32), self.event_shape[0], dtype=self.dtype)
+            if self.support is ONE_HOT:  # of a class out of range or between two: no 1 at all, which is refused below
+                number = tf.cast(values, tf.int32)
+                whole = tf.equal(tf.cast(number, values.dtype), values)
+                values = tf.one_hot(tf.where(whole, number, -1), self.event_shape[0], dtype=self.dtype)
             else:
                 values = values[:, None]
         checked = self._check.in_graph(values)
         return tf.ensure_shape(tf.cast(checked, self.dtype), [None, *self.event_shape])
+
+    def spec(self, spec: tf.TensorSpec) -> None:
+        """Raise ValueError if the batches of a stream have the wrong shape or dtype, naming the variable."""
+        if isinstance(spec, tf.TensorSpec) and self._short(spec.shape.rank):
+            spec = tf.TensorSpec([None, *self.event_shape], spec.dtype)
+        try:
+            self._check.spec(spec)
+        except ValueError as error:
+            raise ValueError(f"{error}, as values of {self.name!r}") from None
 
     def _short(self, rank: int) -> bool:
         """Tell whether there is one number an example where a vector is scored."""
@@ -210,6 +221,8 @@ class Inputs:
         if not isinstance(first, Mapping):
             raise ValueError(f"Expected batches of dictionaries. Received: element_spec={x.element_spec}")
         self.require(first)
+        for name, spec in first.items():
+            self.values[name].spec(spec)
 
         def check(values: Tensors, *rest: tf.Tensor) -> object:
             checked = {name: self.values[name].tensor(values[name]) for name in first}

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.errors import IncompatibleParts, number_in
-from tfvae.heads.base import Head
+from tfvae.heads.scales import OptimalScale
 from tfvae.heads.support import ONE_HOT
 from tfvae.models.base import weights_of
 from tfvae.models.directed import DirectedModel
@@ -27,8 +27,6 @@ class Judged(NamedTuple):
     """Bound on log p(x, y) where there is a label, else on log p(x), [B]."""
     log_qy: tf.Tensor
     """log q(y | x) of every class, [B, C]."""
-    seed: Seed
-    """Of what was drawn."""
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -39,7 +37,7 @@ class SemiSupervised(Observed):
         without a label:  sum_y q(y | x) [L(x, y) - log q(y | x)]
 
     L(x, y) is the directed model's bound on log p(x, y), with its other latent variables drawn. The sum over the
-    classes is exact, and all its terms share one noise. `fit(values)` takes a dictionary as `DirectedModel` does; a
+    classes is exact, and all its terms share the noise of z. `fit(values)` takes a dictionary as `DirectedModel` does; a
     label is missing where its number is -1, as in scikit-learn, or NaN, or where there are no labels at all. Calling
     the model, and `predict`, give q(y | x), the probabilities of the classes. Reported are `elbo`, without alpha, in
     nats per example, and the `accuracy` of the labelled examples, NaN without any.
@@ -56,7 +54,8 @@ class SemiSupervised(Observed):
         **kwargs: `name` and `dtype`, as for any Keras model.
 
     Raises:
-        IncompatibleParts: if the label is no one-hot variable of the model, or the classifier does not fit it.
+        IncompatibleParts: if the label is no one-hot variable of the model, the classifier does not fit it, or a scale
+            of the model is `heads.OptimalScale`, which depends on the class.
         ValueError: if `alpha` is negative.
 
     Reference: D. Kingma et al., "Semi-supervised Learning with Deep Generative Models", 2014, Eq. (6) to (9),
@@ -91,6 +90,7 @@ class SemiSupervised(Observed):
         if not isinstance(model, DirectedModel):
             raise IncompatibleParts(f"Expected a models.DirectedModel. Received: model={model!r}")
         self.alpha = number_in("alpha", alpha, 0)
+        _refuse_optimal_scales(model)
         self.model = model
         self.node = _tried(classifier, model, self.variable_dtype)
         self.label, self.classifier, self.classes = self.node.name, self.node.conditional, self.node.event_shape[0]
@@ -109,9 +109,9 @@ class SemiSupervised(Observed):
         log_qy, label = self._log_qy(values, training), values[self.label]
         bounds = [self._score(values, tf.one_hot(c, self.classes), seed, training).elbo for c in range(self.classes)]
         bounds = tf.stack(bounds, -1)  # [B, C]
-        known = tf.reduce_sum(label * bounds, -1)
+        known = tf.reduce_sum(tf.where(label > 0, bounds, 0.0), -1)
         inferred = tf.reduce_sum(tf.exp(log_qy) * (bounds - log_qy), -1)
-        return Judged(values, tf.where(_is_known(label), known, inferred), log_qy, seed)
+        return Judged(values, tf.where(_is_known(label), known, inferred), log_qy)
 
     def _score(self, values: Tensors, label: tf.Tensor, seed: Seed, training: bool) -> Scores:
         """Score the directed model with these labels, or with this one for every example."""
@@ -155,10 +155,17 @@ class SemiSupervised(Observed):
 
     def checked(self, x: object, y: object) -> tuple:
         checked = self.inputs.checked(x, y)
+        spec = x.element_spec if isinstance(x, tf.data.Dataset) else ()
+        if isinstance(spec, tuple) and len(spec) > 1 and self.label not in spec[0]:
+            raise ValueError(
+                f"Expected all values in one dictionary, the labels of {self.label!r} too. Received: batches of "
+                f"{', '.join(spec[0])} with something beside them"
+            )
         return (self.arrays(x), None) if isinstance(checked, Mapping) else (checked, None)
 
     def _unpack(self, data: object) -> tuple[Tensors, tf.Tensor]:
         values, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        values = {name: tf.cast(value, self.variable_dtype) for name, value in values.items()}
         examples = tf.shape(next(iter(values.values())))[0]
         label = values.get(self.label, tf.zeros([examples, self.classes], self.variable_dtype))
         return {**values, self.label: label}, weights_of(weight, examples, self.variable_dtype)
@@ -168,12 +175,7 @@ class SemiSupervised(Observed):
         return judged.elbo + self.alpha * tf.reduce_sum(batch[self.label] * judged.log_qy, -1), judged
 
     def _update_others(self, drawn: Judged, step: tf.Tensor) -> None:
-        """Set what the heads do not learn by gradient, by the label or the class that is most probable."""
-        if any(_sets_itself(node.conditional) for node in self.model.graph.scored()):
-            label, guess = drawn.values[self.label], tf.one_hot(tf.argmax(drawn.log_qy, -1), self.classes)
-            chosen = tf.where(_is_known(label)[:, None], label, tf.cast(guess, label.dtype))
-            scores = self._score(drawn.values, chosen, drawn.seed, False)
-            self.model.update_heads(scores, step)
+        """Do nothing: parts that are not learned by gradient were refused."""
 
     def _watch(self, drawn: Judged, weight: tf.Tensor) -> dict:
         self.elbo_tracker.update_state(drawn.elbo, weight)
@@ -215,7 +217,7 @@ class _PartLabel(Values):
 
     def array(self, values: object) -> np.ndarray:
         label = np.asarray(values)
-        if label.dtype.kind not in "iuf" or label.ndim not in (1, 2):
+        if label.dtype.kind not in "iuf" or label.shape[1:] not in ((), self.event_shape):
             return super().array(values)
         missing = np.isnan(label) | (label == -1)
         missing = missing if label.ndim == 1 else np.isnan(label).all(-1)
@@ -242,10 +244,10 @@ def _tried(classifier: Variable, model: DirectedModel, dtype: str) -> Node:
     known = {
         each: model.graph.shapes[each] for each in sorted(model.inputs.values) if each not in model.inputs.optional
     }
-    if not isinstance(classifier, Variable) or name not in known:
+    if not isinstance(classifier, Variable) or name not in known or not classifier.parents:
         raise IncompatibleParts(
             "Expected the classifier to be a models.Variable with the name of an observed variable, one of "
-            f"{', '.join(known)}. Received: classifier={classifier!r}"
+            f"{', '.join(known)}, and with parents. Received: classifier={classifier!r}"
         )
     own = model.graph.nodes[name]
     node = Graph([classifier], {each: shape for each, shape in known.items() if each != name}, dtype).nodes[name]
@@ -266,7 +268,11 @@ def _is_known(label: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(label, -1) > 0
 
 
-def _sets_itself(conditional: keras.layers.Layer) -> bool:
-    """Tell whether the head may learn in other ways than by gradient."""
-    head = getattr(conditional, "head", None)
-    return head is not None and type(head).update is not Head.update
+def _refuse_optimal_scales(model: DirectedModel) -> None:
+    """Raise IncompatibleParts for scales set to the error of a value: here that depends on a class nobody knows."""
+    for node in model.graph.scored():
+        if any(isinstance(layer, OptimalScale) for layer in node.conditional._flatten_layers()):
+            raise IncompatibleParts(
+                "Expected scales that are learned by gradient, such as heads.SharedScale(1.0): the optimal one depends "
+                f"on the class, which is missing in some examples. Received: OptimalScale in p({node.name} | ...)"
+            )

@@ -50,7 +50,7 @@ vamp_static_mnist = replace(
     citation=str(zoo.vamp.citation),
     model=_vamp,
     trained="Adam, learning rate 1e-4, divided by 10^(1/5) after 200 epochs",
-    epochs=300,  # of the twin's 500: the pseudo-inputs make a step three times as long, and more epochs only add
+    epochs=300,  # of the twin's 500: the pseudo-inputs make a step longer
     published=larochelle_static.of("VampPrior, gated 300-300-[40], K = 500"),
     twin="vae_static_mnist",
     baseline=larochelle_static.of("VAE, gated 300-300-[40]")[0],

@@ -19,6 +19,7 @@ from tfvae.run import card, report
 from tfvae.run.measurement import Evidence, Reconstruction, measure
 
 _EXAMPLES = 2000  # that a diagnosis looks at; its time grows as their square
+_SAME = 0.01  # nats between two measurements with one seed
 _CURVE = 500  # examples of the curve of the estimate against the number of samples
 _LEVEL = 0.05  # false alarms of the anomaly threshold
 
@@ -93,6 +94,35 @@ def evaluate(
     report.write(folder, found, {part.title: part.figures for part in parts})
     card.save(folder, found)
     return measured
+
+
+def check(folder: Path, model: AbstractVAE, splits: Splits, *, say: Callable = print, progress: bool = True) -> bool:
+    """Measure the test numbers of a card again, with its samples and seed, and tell whether they are the same.
+
+    Args:
+        folder: of the run, in which nothing is written.
+        model: its model.
+        splits: its data.
+        say: where a line for each number goes.
+        progress: show progress bars.
+
+    Returns:
+        Whether all differ by at most 0.01 nats and by at most their standard errors: another processor rounds in
+        another way.
+
+    Raises:
+        ValueError: if the card is missing or damaged.
+    """
+    before = card.read(folder)["test"]
+    samples = before.get("log_evidence", {}).get("samples", 1)
+    after, same = measure(model, splits.array("test"), samples, 0, progress=progress).as_json(), True
+    for name, old in before.items():
+        if not isinstance(old, dict):
+            continue
+        difference, limit = after[name]["mean"] - old["mean"], min(_SAME, old["standard_error"])
+        same &= bool(abs(difference) <= limit)
+        say(f"{name}: {old['mean']:.4f} on the card, {after[name]['mean']:.4f} now, allowed {limit:.4f}")
+    return same
 
 
 def diagnose(model: AbstractVAE, splits: Splits, x: np.ndarray, seed: int, *, say: Callable) -> list[Part]:

@@ -1,10 +1,10 @@
 """LiteRT.js, which runs the page's model: fetched from the npm registry once, checked, and kept.
 
-It is not in the wheel: one build is 9.6 MB, more than the library with all its presets, and most users never export a
-page. It needs no Node and no npm: the packages are two archives at pinned versions, whose SHA-512 is that of the
-registry's lock files; each file that is taken has a pinned SHA-256 as well, by which a cache or a folder of the user's
-is checked. Of the four builds only the compatible one is taken, without relaxed SIMD: it runs in every browser, with
-the same numbers in all of them.
+It is not in the wheel: one build is 9.6 MB, several times the library's own code, and most users never export a page.
+It needs no Node and no npm: the packages are two archives at pinned versions, whose SHA-512 is that of the registry's
+lock files; each file that is taken has a pinned SHA-256 as well, by which a cache or a folder of the user's is checked.
+Of the four builds only the compatible one is taken, without relaxed SIMD: it runs in every browser, with the same
+numbers in all of them.
 """
 
 import base64
