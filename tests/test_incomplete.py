@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal, norm
 
 import tfvae
 from tfvae import evaluation, export, heads, networks, objectives, priors
-from tfvae.errors import IncompatibleParts
+from tfvae.errors import ExportError, IncompatibleParts
 from tfvae.random import as_seed
 
 
@@ -78,6 +78,21 @@ def test_imputations_have_the_conditional_moments(known, seed):
     deviations = np.stack(deviations)  # of each missing value, standard normal in the truth
     assert abs(deviations.mean()) < 5 / np.sqrt(deviations.size / 4)  # draws of one example share its weights
     assert np.mean(deviations**2) == pytest.approx(1.0, abs=0.04)
+
+
+def test_an_exported_signature_imputes_too(known):
+    """Of values missing at random: the conditional means of normal algebra; of others it is refused by name."""
+    truth, model, x = known
+    impute = export.Impute(rounds=1, samples=20000).signatures(model)["impute"].function
+    rows, mask = x[:10], (~np.isnan(x[:10])).astype("float32")
+    found = impute(tf.constant(rows), tf.constant(mask), tf.constant([3, 0]))
+    for i, (seen, _, mean, covariance) in enumerate(parts(truth, rows)):
+        size = float(found["effective_sample_size"][i])
+        assert np.all(np.abs(found["x"][i].numpy()[~seen] - mean) < 6 * np.sqrt(np.diag(covariance) / size))
+    decoder = tfvae.Decoder(networks.mlp(), heads.Incomplete(heads.Normal(5), heads.SelfMasking()))
+    hidden = tfvae.VAE(encoder(2), decoder, priors.StandardNormal(2), objectives.IWAE(5), seed=0)
+    with pytest.raises(ExportError, match=r"missing at random.*evaluation\.impute"):
+        export.Impute().signatures(hidden)
 
 
 def test_what_stands_in_no_gap_is_scored_as_ever(seed):

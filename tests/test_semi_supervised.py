@@ -207,10 +207,9 @@ def test_a_missing_label_is_written_in_any_usual_way(x):
 
 
 def test_double_precision_is_kept(x):
-    pair = DirectedModel([
-        Variable("y", priors.Learned(heads.OneHotCategorical(3, dtype="float64"), dtype="float64")),
-        Variable("x", tfvae.Conditional(networks.mlp(), heads.DiagonalNormal(2, dtype="float64"), dtype="float64"), ["y"]),
-    ], dtype="float64")  # fmt: skip
+    px = tfvae.Conditional(networks.mlp(), heads.DiagonalNormal(2, dtype="float64"), dtype="float64")
+    py = priors.Learned(heads.OneHotCategorical(3, dtype="float64"), dtype="float64")
+    pair = DirectedModel([Variable("y", py), Variable("x", px, ["y"])], dtype="float64")
     q = tfvae.Conditional(networks.mlp(), heads.OneHotCategorical(3, dtype="float64"), dtype="float64")
     model = SemiSupervised(pair, Variable("y", q, ["x"]), dtype="float64")
     for each, values in ((pair, {"x": x, "y": np.maximum(Y, 0)}), (model, {"x": x, "y": Y})):

@@ -90,8 +90,8 @@ class SelfMasking(Mechanism):
             )
         if self.slope.shape != tuple(px.event_shape):
             raise IncompatibleParts(
-                f"Expected a mechanism of its own for every head, of shape {list(px.event_shape)} here. Received: one of "
-                f"shape {list(self.slope.shape)}"
+                f"Expected a mechanism of its own for every head, of shape {list(px.event_shape)} here. Received: one "
+                f"of shape {list(self.slope.shape)}"
             )
         slope, offset = (tf.cast(weight, px.dtype) for weight in (self.slope, self.offset))
         return SelfMaskedElements(px.distribution, px.event_shape.rank, fill, slope, offset)

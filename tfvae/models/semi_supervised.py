@@ -37,8 +37,8 @@ class SemiSupervised(Observed):
         without a label:  sum_y q(y | x) [L(x, y) - log q(y | x)]
 
     L(x, y) is the directed model's bound on log p(x, y), with its other latent variables drawn. The sum over the
-    classes is exact, and all its terms share the noise of z. `fit(values)` takes a dictionary as `DirectedModel` does; a
-    label is missing where its number is -1, as in scikit-learn, or NaN, or where there are no labels at all. Calling
+    classes is exact, and all its terms share the noise of z. `fit(values)` takes a dictionary as `DirectedModel` does;
+    a label is missing where its number is -1, as in scikit-learn, or NaN, or where there are no labels at all. Calling
     the model, and `predict`, give q(y | x), the probabilities of the classes. Reported are `elbo`, without alpha, in
     nats per example, and the `accuracy` of the labelled examples, NaN without any.
 
@@ -271,7 +271,8 @@ def _is_known(label: tf.Tensor) -> tf.Tensor:
 def _refuse_optimal_scales(model: DirectedModel) -> None:
     """Raise IncompatibleParts for scales set to the error of a value: here that depends on a class nobody knows."""
     for node in model.graph.scored():
-        if any(isinstance(layer, OptimalScale) for layer in node.conditional._flatten_layers()):
+        layers = node.conditional._flatten_layers() if node.conditional is not None else ()
+        if any(isinstance(layer, OptimalScale) for layer in layers):
             raise IncompatibleParts(
                 "Expected scales that are learned by gradient, such as heads.SharedScale(1.0): the optimal one depends "
                 f"on the class, which is missing in some examples. Received: OptimalScale in p({node.name} | ...)"
