@@ -45,7 +45,8 @@ codes, codes_test = vae.embed(x), vae.embed(x_test)
 # ## A model of the codes with a class and a style
 #
 # p(y) p(s) p(z | y, s). Where y is missing, a classifier q(y | z) stands in for it, and the bound is summed over
-# the classes. Labelled examples are given several times, with as many times smaller a weight, so that every batch has some.
+# the classes. Labelled examples are given several times, with as many times smaller a weight, so that every batch has
+# some.
 #
 # What y stands for is settled early. So the classifier learns first, from the labels; then all the rest, with it held;
 # then everything. Trained all at once, the ten values of y would be taken for something else than the digit.
