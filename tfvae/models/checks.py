@@ -89,6 +89,7 @@ class Checker:
                 )
 
     def spec(self, spec: tf.TensorSpec) -> None:
+        """Raise ValueError if the batches of a stream have the wrong shape or dtype."""
         if not isinstance(spec, tf.TensorSpec):
             raise ValueError(f"Expected batches of x, or tuples that begin with x. Received: element_spec={spec}")
         if not (spec.dtype.is_floating or spec.dtype.is_integer or spec.dtype.is_bool):

@@ -13,8 +13,7 @@ from tfvae.errors import NonFiniteLoss
 from tfvae.heads.support import ONE_HOT, Support
 from tfvae.models import checks
 from tfvae.models.base import AbstractModel
-
-Tensors = dict[str, tf.Tensor]
+from tfvae.models.recognition import Tensors
 
 
 class Observed(AbstractModel):
