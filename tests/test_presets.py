@@ -318,7 +318,13 @@ def test_published_models_are_those_of_their_cards(folder, tfds_dir):
     assert card["test"]["log_evidence"]["samples"] == preset.samples
 
 
-@pytest.mark.parametrize("folder", [pytest.param(path, id=path.name) for path in _published()])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param(path, id=path.name, marks=() if path.name == "vae_static_mnist" else pytest.mark.slow)
+        for path in _published()
+    ],
+)
 def test_published_int8_files_lose_what_their_cards_say(folder, tfds_dir):
     """On other test examples than those of the card, within four of the joint errors; or the card says why none is."""
     from tfvae.export import quantization_measurement as measurement

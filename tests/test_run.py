@@ -148,11 +148,8 @@ def test_zoo_lists_every_model():
                    for line in done.output.splitlines())  # fmt: skip
 
 
-_UNLIKE_THE_OTHERS = ("wae_mmd", "mixed_vae")
-
-
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in _UNLIKE_THE_OTHERS else pytest.mark.slow) for n in tfvae.zoo.__all__]
+    "name", [pytest.param(n, marks=() if n == "wae_mmd" else pytest.mark.slow) for n in tfvae.zoo.__all__]
 )
 def test_every_model_trains_without_further_options(name, tmp_path):
     folder = tmp_path / "run"
@@ -204,6 +201,7 @@ def _assert_same_end(folder, other):
     assert cards[0]["test"] == cards[1]["test"]
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(finished, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()

@@ -115,7 +115,9 @@ def test_schedules_follow_the_optimizer_through_saving(x, tmp_path):
     assert logs["elbo"] == pytest.approx(-logs["distortion"] - logs["rate"], rel=1e-5)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_bfloat16", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mixed_float16", "float64"))]
+)
 def test_precision_policies(x, policy, tmp_path):
     reference = _model().evaluate(x[:200], verbose=0, return_dict=True)
     keras.config.set_dtype_policy(policy)

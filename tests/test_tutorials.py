@@ -29,6 +29,7 @@ EXPECTED = {
     "15_few_labels": ("labels.png", "class_and_style.png"),
     "04_batch_scoring": ("saved_model/1/saved_model.pb", "scores/00000.npy", "scores/00001.npy", "scores/00002.npy"),
 }
+SLOW = {"02_zoo", "03_long_runs", "11_conditional_models", "14_when_it_fails", "15_few_labels"}
 NEEDS = {"04_batch_scoring": ("ray", "the extra `scoring`")}
 
 
@@ -38,9 +39,13 @@ def test_there_are_tutorials_and_each_says_what_it_leaves():
 
 
 @pytest.mark.parametrize(
-    "tutorial", [pytest.param(path, marks=pytest.mark.xdist_group(path.stem)) for path in TUTORIALS],
+    "tutorial",
+    [
+        pytest.param(path, marks=[pytest.mark.xdist_group(path.stem), *[pytest.mark.slow] * (path.stem in SLOW)])
+        for path in TUTORIALS
+    ],
     ids=lambda path: path.stem,
-)  # fmt: skip
+)
 def test_tutorial_runs(tutorial, tmp_path):
     package, origin = NEEDS.get(tutorial.stem, ("tfvae", "the library"))
     if find_spec(package) is None:

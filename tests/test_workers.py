@@ -87,6 +87,7 @@ def test_two_replicas_in_one_process_train_as_one_with_the_global_batch(alone, t
     _assert_close(_alone(tmp_path / "run", "mirrored"), alone)
 
 
+@pytest.mark.slow
 def test_two_workers_that_read_their_own_files_train_as_one_process_on_both_parts(tmp_path):
     digits = tfvae.data.load("digits")
     for split, files in (("train", 3), ("validation", 1), ("test", 1)):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfvae.errors import positive_int
 from tfvae.evaluation.batches import standard_error
-from tfvae.evaluation.evidence import LogEvidence, log_evidence
+from tfvae.evaluation.evidence import LogEvidence, log_evidence_of_prefixes
 from tfvae.evaluation.printing import error_of, plus_minus
 from tfvae.models.variational import AbstractVAE
 
@@ -110,15 +110,16 @@ def evidence_curve(
 
         E[log 1/K sum_k w_k] <= E[log 1/(K+1) sum_k w_k] <= log p(x)
 
-    A point with half of the most samples is added, so that the last doubling is known. The noise depends on the seed
-    and the number of the sample: each point shares its draws with those after it.
+    A point with half of the most samples is added, so that the last doubling is known. Each point is made of the
+    first draws of those after it: as many are drawn as the last one has, and their weights are in memory together for
+    100 examples at a time.
 
     Args:
         model: a model of the library.
         data: an array of examples [n, *event], or a data set of batches [B, *event].
         samples: K of each point, in any order.
         seed: one or two 32-bit integers.
-        progress: show a progress bar for each point.
+        progress: show a progress bar.
 
     Returns:
         An `EvidenceCurve`, in nats per example.
@@ -141,9 +142,8 @@ def evidence_curve(
         raise ValueError(f"Expected samples to be numbers of samples, such as (1, 10, 100). Received: {samples=!r}")
     wanted = {positive_int("every number in samples", number) for number in samples}
     half = max(wanted) // 2
-    points = {
-        number: log_evidence(model, data, number, seed, progress=progress)
-        for number in sorted(wanted | ({half} if half else set()))
-    }
+    numbers = sorted(wanted | ({half} if half else set()))
+    found = log_evidence_of_prefixes(model, data, numbers, seed, progress=progress)
+    points = dict(zip(numbers, found, strict=True))
     gains = points[max(wanted)].per_example - points[half].per_example if half else np.array([np.nan])
     return EvidenceCurve(tuple(points.values()), float(gains.mean()), standard_error(gains))

@@ -1,6 +1,7 @@
 """The evidence log p(x), by importance sampling, with its errors and diagnostics."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,16 +9,15 @@ import tensorflow as tf
 
 from tfvae.errors import positive_int
 from tfvae.evaluation.batches import compiled, per_example, standard_error
-from tfvae.evaluation.pareto import pareto_k, tail_length
+from tfvae.evaluation.pareto import pareto_k
 from tfvae.evaluation.printing import about_examples, error_of, plain, plus_minus
+from tfvae.evaluation.weights import added, log_weights, moments, nothing
 from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed
 
-_CHUNK = 50  # samples of an example decoded at a time; with the examples of a batch, it bounds the memory
 _TRUSTED = 0.7  # Pareto k up to which an estimate is reliable
 _SHARE = 0.1  # of the examples that may lie above it
 _EXACT = 1e-3  # Monte Carlo error in nats below which a tail of weights, all nearly equal, is no matter
-_BLOCK = 20  # chunks whose weights are gathered before their largest are sorted out, which costs more than a decode
 
 
 @dataclass(frozen=True)
@@ -169,11 +169,49 @@ def log_evidence(
     weigh = compiled(
         model,
         ("log_evidence", samples),
-        lambda x, words, first: _moments(model, x, Seed(words, example=first), samples),
+        lambda x, words, first: moments(model, x, Seed(words, example=first), samples),
     )
     peak, first, second, top = per_example(
         model, data, lambda x, index: weigh(x, start.words, start.example + index), progress
     )
+    return _record(model, samples, peak, first, second, top)
+
+
+def log_evidence_of_prefixes(
+    model: AbstractVAE, data: object, points: Sequence[int], seed: int | tuple[int, int] = 0, *, progress: bool = True
+) -> list[LogEvidence]:
+    """Estimate log p(x) as `log_evidence` does with several numbers of samples, all from the draws of the largest.
+
+    The weights of 100 examples, as many as the largest number for each, are in memory at a time.
+
+    Raises:
+        ValueError: as `log_evidence` does.
+
+    Example:
+        >>> import numpy as np, tfvae
+        >>> from tfvae.evaluation.evidence import log_evidence_of_prefixes
+        >>> model = tfvae.zoo.vae((8, 8, 1), latent_dim=2, units=(4,), seed=0)
+        >>> found = log_evidence_of_prefixes(model, np.zeros([3, 8, 8, 1]), [1, 8], progress=False)
+        >>> [point.samples for point in found]
+        [1, 8]
+    """
+    most, start = max(points), as_seed(seed)
+    weigh = compiled(
+        model, ("log_weights", most), lambda x, words, first: log_weights(model, x, Seed(words, example=first), most)
+    )
+
+    def measure(x: np.ndarray, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        log_w = weigh(x, start.words, start.example + index)  # [B, K]
+        states = (added(nothing(log_w, number), log_w[:, :number]) for number in points)
+        return tuple(part for state in states for part in state)
+
+    columns = per_example(model, data, measure, progress)
+    return [_record(model, number, *columns[4 * i : 4 * i + 4]) for i, number in enumerate(points)]
+
+
+def _record(
+    model: AbstractVAE, samples: int, peak: np.ndarray, first: np.ndarray, second: np.ndarray, top: np.ndarray
+) -> LogEvidence:
     estimate, effective = peak + np.log(first) - np.log(samples), first**2 / second
     examples = len(estimate)
     return LogEvidence(
@@ -206,33 +244,3 @@ def _variance(effective: np.ndarray, samples: int) -> np.ndarray:
     if samples == 1:
         return np.full(len(effective), np.nan)
     return np.maximum(samples / effective - 1, 0) / (samples - 1)
-
-
-def _moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int) -> tuple[tf.Tensor, ...]:
-    """Return max log w, sum w, sum w^2 (relative to the max) and the largest log w, over K samples, in float64."""
-    q, batch, tail = model.encoder(x), x.shape[0], tail_length(samples) + 1
-    chunks = math.ceil(samples / _CHUNK)
-    size, blocks = math.ceil(samples / chunks), math.ceil(chunks / _BLOCK)
-    each = math.ceil(chunks / blocks)  # chunks in a block
-
-    def chunk(number: tf.Tensor) -> tf.Tensor:
-        log_w = model.trace_from(q, x, size, seed._replace(sample=number * size)).log_weights
-        drawn = tf.range(size)[:, None] + number * size < samples
-        return tf.where(drawn, log_w, tf.constant(-np.inf, log_w.dtype))  # [S, B]
-
-    # Counted by ones: XLA 2.21 drops a loop over `done < 1` in steps of 50 as if it never ran.
-    def block(number: tf.Tensor, peak: tf.Tensor, first: tf.Tensor, second: tf.Tensor, top: tf.Tensor) -> tuple:
-        parts = tf.map_fn(chunk, number * each + tf.range(each), fn_output_signature=top.dtype)  # [chunks, S, B]
-        log_w = tf.transpose(tf.reshape(parts, [each * size, batch]))  # [B, S]
-        top = tf.math.top_k(tf.concat([top, log_w], 1), tail, sorted=False).values
-        exact = tf.cast(log_w, tf.float64)
-        higher = tf.maximum(peak, tf.reduce_max(exact, 1))
-        scale, weights = tf.exp(peak - higher), tf.exp(exact - higher[:, None])
-        first, second = first * scale + tf.reduce_sum(weights, 1), second * scale**2 + tf.reduce_sum(weights**2, 1)
-        return number + 1, higher, first, second, top
-
-    lowest, zero = tf.fill([batch], tf.constant(-np.inf, tf.float64)), tf.zeros([batch], tf.float64)
-    top = tf.fill([batch, tail], tf.constant(-np.inf, q.dtype))
-    state = (tf.constant(0), lowest, zero, zero, top)
-    *moments, top = tf.while_loop(lambda number, *_: number < blocks, block, state)[1:]
-    return *moments, tf.cast(top, tf.float64)
