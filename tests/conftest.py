@@ -45,3 +45,19 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_graphs():
+    """Let go of what TensorFlow and TFP keep of every graph for ever: 10 MB for each model that was trained."""
+    yield
+    from tensorflow.python.framework import ops
+    from tensorflow_probability import bijectors as tfb
+
+    registered = ops.gradient_registry._registry  # of `tf.custom_gradient`, a name for each time that it is traced
+    for name in [name for name in registered if name.startswith("CustomGradient-")]:
+        del registered[name]
+    cached = tfb.Bijector._cache.storage  # of bijectors' results, whose inputs keep the results alive
+    for key in list(cached):
+        key.cancel()
+        cached.pop(key, None)

@@ -18,13 +18,13 @@ class CollapseWarning(UserWarning):
 class CollapseMonitor(keras.callbacks.Callback):
     """Measure the latent space on held-out examples as training goes on, and warn once if it collapses.
 
-        active_units = #{d: Var_x(E[z_d | x]) > threshold},   held_out_rate = I_q(x; z) + KL(q(z) || p(z))
+        active_units = #{d: Var_x(E[z_d | x]) > threshold}
+        held_out_rate = mutual_information + total_correlation + dimension_wise_kl
 
-    At the end of an epoch `active_units`, `held_out_rate` and `mutual_information`, in nats per example, are added to
-    the logs, where `History`, `TensorBoard` and `CSVLogger` find them; callbacks that come before this one in the list
-    do not, so put it first. The numbers are NaN in epochs that are not measured, and what a posterior does not define
-    is left out: all but `active_units` of a point mass. The mutual information is at most the logarithm of the number
-    of examples.
+    At the end of an epoch `active_units`, and the others in nats per example, are added to the logs, where `History`,
+    `TensorBoard` and `CSVLogger` find them; callbacks that come before this one in the list do not, so put it first.
+    The numbers are NaN in epochs that are not measured, and what a posterior does not define is left out: all but
+    `active_units` of a point mass. The mutual information is at most the logarithm of the number of examples.
 
     The posterior counts as collapsed when no unit is active, in so many measurements one after the other, or at the
     last one. Measuring leaves training as it is: the weights end bit-equal, and steps stay together in one call.
