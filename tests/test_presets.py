@@ -372,7 +372,7 @@ def test_published_evidence_is_measured_again(folder, tfds_dir):
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", [pytest.param(path, id=path.name) for path in _published()])
 def test_the_end_of_the_published_curve_is_measured_again(folder, tfds_dir):
-    """Of the first 500 test examples, with 1000 samples: a minute for a model."""
+    """Of the first 500 test examples, with 1000 samples: a minute for a model, ten for convolutions."""
     curve = _card(folder)["diagnosis"]["Evidence against the number of samples"]["numbers"]["points"]
     _measured_again(folder, tfds_dir, curve[-1], 500)
 
