@@ -201,7 +201,6 @@ def _assert_same_end(folder, other):
     assert cards[0]["test"] == cards[1]["test"]
 
 
-@pytest.mark.slow
 def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(finished, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()

@@ -40,11 +40,10 @@ def trained(case, splits):
     keras.utils.set_random_seed(0)
     model = case.build(splits.shape, **case.options)
     model.compile(keras.optimizers.Adam(3e-3))
-    train, validation = (splits.array(split) for split in ("train", "validation"))
-    batches = {"x": validation[: len(validation) // 64 * 64], "batch_size": 64, "verbose": 0}
-    before = model.evaluate(**batches, return_dict=True)
-    model.fit(train[: len(train) // 64 * 64], batch_size=64, epochs=2, verbose=0)
-    return model, before, model.evaluate(**batches, return_dict=True)
+    train, validation = (x[: len(x) // 64 * 64] for x in map(splits.array, ("train", "validation")))
+    before = model.evaluate(validation, batch_size=64, verbose=0, return_dict=True)
+    model.fit(train, batch_size=64, epochs=2, verbose=0)
+    return model, before, model.evaluate(validation, batch_size=64, verbose=0, return_dict=True)
 
 
 def test_lowers_its_loss(trained):

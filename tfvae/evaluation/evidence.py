@@ -11,7 +11,7 @@ from tfvae.errors import positive_int
 from tfvae.evaluation.batches import compiled, per_example, standard_error
 from tfvae.evaluation.pareto import pareto_k
 from tfvae.evaluation.printing import about_examples, error_of, plain, plus_minus
-from tfvae.evaluation.weights import added, log_weights, moments, nothing
+from tfvae.evaluation.weights import State, added, log_weights, moments, nothing
 from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, as_seed
 
@@ -171,10 +171,8 @@ def log_evidence(
         ("log_evidence", samples),
         lambda x, words, first: moments(model, x, Seed(words, example=first), samples),
     )
-    peak, first, second, top = per_example(
-        model, data, lambda x, index: weigh(x, start.words, start.example + index), progress
-    )
-    return _record(model, samples, peak, first, second, top)
+    state = per_example(model, data, lambda x, index: weigh(x, start.words, start.example + index), progress)
+    return _record(model, samples, State(*state))
 
 
 def log_evidence_of_prefixes(
@@ -202,24 +200,25 @@ def log_evidence_of_prefixes(
 
     def measure(x: np.ndarray, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         log_w = weigh(x, start.words, start.example + index)  # [B, K]
-        states = (added(nothing(log_w, number), log_w[:, :number]) for number in points)
+        states = (added(nothing(len(log_w), log_w.dtype, number), log_w[:, :number]) for number in points)
         return tuple(part for state in states for part in state)
 
-    columns = per_example(model, data, measure, progress)
-    return [_record(model, number, *columns[4 * i : 4 * i + 4]) for i, number in enumerate(points)]
+    columns, width = per_example(model, data, measure, progress), len(State._fields)
+    states = (State(*columns[i : i + width]) for i in range(0, len(columns), width))
+    return [_record(model, number, state) for number, state in zip(points, states, strict=True)]
 
 
-def _record(
-    model: AbstractVAE, samples: int, peak: np.ndarray, first: np.ndarray, second: np.ndarray, top: np.ndarray
-) -> LogEvidence:
-    estimate, effective = peak + np.log(first) - np.log(samples), first**2 / second
+def _record(model: AbstractVAE, samples: int, state: State) -> LogEvidence:
+    """Return the record of all examples, whose weights' sums are NumPy's."""
+    estimate = state.peak + np.log(state.first) - np.log(samples)
+    effective = state.first**2 / state.second
     examples = len(estimate)
     return LogEvidence(
         mean=float(estimate.mean()),
         standard_error=standard_error(estimate),
         monte_carlo_error=monte_carlo_error(effective, samples),
         effective_sample_size=effective,
-        pareto_k=pareto_k(top),
+        pareto_k=pareto_k(state.top),
         per_example=estimate,
         samples=samples,
         examples=examples,

@@ -41,7 +41,7 @@ def moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int) -> State
         at = tf.range(each * size) + number * each * size
         return number + 1, added(state, tf.where(at < samples, log_w, tf.constant(-np.inf, log_w.dtype)))
 
-    state = nothing(tf.zeros([x.shape[0], 0], q.dtype), samples)
+    state = nothing(x.shape[0], q.dtype, samples)
     return tf.while_loop(lambda number, _: number < blocks, block, (tf.constant(0), state))[1]
 
 
@@ -69,9 +69,9 @@ def _drawn(
     return tf.transpose(tf.reshape(parts, [numbers.shape[0] * size, x.shape[0]]))
 
 
-def nothing(log_w: tf.Tensor, samples: int) -> State:
-    """Return the state before the first of K samples, for weights like these."""
-    batch, lowest = log_w.shape[0], tf.constant(-np.inf, log_w.dtype)
+def nothing(batch: int, dtype: tf.DType, samples: int) -> State:
+    """Return the state before the first of K samples of each example."""
+    lowest = tf.constant(-np.inf, dtype)
     zero, top = tf.zeros([batch], tf.float64), tf.fill([batch, tail_length(samples) + 1], lowest)
     return State(tf.fill([batch], tf.cast(lowest, tf.float64)), zero, zero, top)
 
