@@ -53,27 +53,33 @@ def test_training_does_not_notice_the_watch(x):
 
 def test_the_numbers_are_those_of_the_evaluation(x):
     model = _model()
-    monitor = CollapseMonitor(x, examples=100, threshold=0.02, seed=7)
+    monitor = CollapseMonitor(x, examples=100, threshold=0.02, per_dimension=True, two_sample=True, seed=7)
     history = model.fit(x, epochs=2, verbose=0, callbacks=[monitor]).history
     parts = evaluation.decompose_rate(model, x[:100], seed=7, progress=False)
     units = evaluation.active_units(model, x[:100], 0.02, progress=False)
     expected = [units.count, parts.rate, parts.mutual_information, parts.total_correlation, parts.dimension_wise_kl]
     assert [history[name][-1] for name in NAMES] == expected
+    rates = evaluation.rate_per_dimension(model, x[:100], seed=7, progress=False)
+    assert [history[f"rate_z{d}"][-1] for d in range(2)] == [float(rate) for rate in rates.means]
+    assert history["rate_z0"][-1] + history["rate_z1"][-1] == pytest.approx(history["held_out_rate"][-1], rel=1e-6)
+    tests = evaluation.aggregate_posterior(model, x[:100], seed=7, progress=False)
+    p_values = [tests.mmd.p_value, tests.classifier.p_value]
+    assert [history[name][-1] for name in ("mmd_p_value", "classifier_p_value")] == p_values
 
 
 def test_loggers_have_the_numbers_and_epochs_between_are_unknown(x, tmp_path):
     """Keras' CSVLogger takes its columns from the first epoch, and TensorBoard whatever comes."""
     data = tf.data.Dataset.from_tensor_slices((x, np.zeros(len(x)))).batch(32)
     callbacks = [
-        CollapseMonitor(data, every=2, examples=64),
+        CollapseMonitor(data, every=2, examples=64, per_dimension=True),
         keras.callbacks.CSVLogger(str(tmp_path / "log.csv")),
         keras.callbacks.TensorBoard(str(tmp_path / "board")),
     ]
-    history = _model().fit(x, epochs=3, verbose=0, callbacks=callbacks).history
-    assert [math.isnan(value) for value in history["active_units"]] == [False, True, False]
+    history = _model().fit(x, initial_epoch=1, epochs=4, verbose=0, callbacks=callbacks).history  # as if resumed
+    assert [math.isnan(value) for value in history["active_units"]] == [False, False, True]
     with open(tmp_path / "log.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    for name in NAMES:
+    for name in (*NAMES, "rate_z0", "rate_z1"):
         np.testing.assert_allclose([float(row[name]) for row in rows], history[name], rtol=1e-6)
     events = b"".join(path.read_bytes() for path in (tmp_path / "board" / "train").iterdir())
     assert all(f"epoch_{name}".encode() in events for name in NAMES)

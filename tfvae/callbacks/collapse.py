@@ -31,10 +31,13 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     Args:
         data: held-out examples: an array [n, *event], or a data set of batches [B, *event], read once.
-        every: epochs between two measurements; the first epoch is measured.
+        every: epochs between two measurements; the first epoch of every `fit` is measured.
         examples: how many of the data's first examples are used, at least 2; the time grows as their square.
         threshold: variance of the posterior mean above which a unit is active.
         patience: measurements without an active unit until the warning.
+        per_dimension: log the rate of each dimension too, as `rate_z0` and so on, where it is defined.
+        two_sample: log `mmd_p_value` and `classifier_p_value` too, of the tests whether the aggregate posterior is the
+            prior (`evaluation.aggregate_posterior`).
         seed: one or two 32-bit integers.
 
     Raises:
@@ -64,6 +67,8 @@ class CollapseMonitor(keras.callbacks.Callback):
         examples: int = 500,
         threshold: float = 0.01,
         patience: int = 3,
+        per_dimension: bool = False,
+        two_sample: bool = False,
         seed: int | tuple[int, int] = 0,
     ):
         super().__init__()
@@ -72,14 +77,16 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.examples = whole_number_in("examples", examples, 2, 2**31 - 1)
         self.threshold = number_in("threshold", threshold, 0.0)
         self.patience = positive_int("patience", patience)
+        self.per_dimension, self.two_sample = per_dimension, two_sample
         as_seed(seed)
         self.seed = seed
         self._x = np.zeros([0])
         self._dead, self._warned = 0, False
+        self._names: list[str] = []  # of what is logged
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Read the examples."""
-        self._dead, self._warned = 0, False
+        self._dead, self._warned, self._names = 0, False, []
         self._x = self._x if len(self._x) else self._first()
         self.model.check(self._x)
         if len(self._x) < 2:
@@ -87,10 +94,12 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Measure, if this epoch is one of those, and add the numbers to the logs."""
-        measured = self._measure(epoch % self.every == 0)
+        now = epoch % self.every == 0 or not self._names
+        measured = self._measure() if now else dict.fromkeys(self._names, math.nan)
+        self._names = list(measured)
         if logs is not None:
             logs.update(measured)
-        if epoch % self.every == 0:
+        if now:
             self._dead = self._dead + 1 if measured["active_units"] == 0 else 0
             if self._dead >= self.patience:
                 self._warn()
@@ -100,21 +109,30 @@ class CollapseMonitor(keras.callbacks.Callback):
         if self._dead:
             self._warn()
 
-    def _measure(self, now: bool) -> dict[str, float]:
+    def _measure(self) -> dict[str, float]:
         # Models import the callbacks that they know, so that what measures a model is imported when it is there.
+        from tfvae.evaluation import latent
+
+        found = latent.active_units(self.model, self._x, self.threshold, progress=False)
+        logs = {"active_units": found.count, **self._rates()}
+        if self.two_sample:
+            tests = latent.aggregate_posterior(self.model, self._x, seed=self.seed, progress=False)
+            logs |= {"mmd_p_value": tests.mmd.p_value, "classifier_p_value": tests.classifier.p_value}
+        return logs
+
+    def _rates(self) -> dict[str, float]:
         from tfvae.evaluation import latent
         from tfvae.evaluation.latent import ability
 
-        decomposed = not ability.no_decomposition(self.model)
-        names = ["active_units", *(_PARTS if decomposed else [])]
-        if not now:
-            return dict.fromkeys(names, math.nan)
-        found = latent.active_units(self.model, self._x, self.threshold, progress=False)
-        if not decomposed:
-            return {"active_units": found.count}
+        if ability.no_decomposition(self.model):
+            return {}
         parts = latent.decompose_rate(self.model, self._x, 1, self.seed, progress=False)
         values = (parts.rate, parts.mutual_information, parts.total_correlation, parts.dimension_wise_kl)
-        return dict(zip(names, [found.count, *values], strict=True))
+        logs = dict(zip(_PARTS, values, strict=True))
+        if self.per_dimension and not ability.no_rate_per_dimension(self.model):
+            rates = latent.rate_per_dimension(self.model, self._x, 16, self.seed, progress=False)
+            logs |= {f"rate_z{d}": float(rate) for d, rate in enumerate(rates.means)}
+        return logs
 
     def _first(self) -> np.ndarray:
         """Return the first examples of the data."""

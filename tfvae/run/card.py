@@ -50,7 +50,7 @@ def write(
         "training": {
             "selection": recipe.selection.describe(recipe.epochs),
             **recipe.describe(),
-            "steps": int(model.optimizer.iterations),
+            "steps of the weights kept": int(model.optimizer.iterations),
             "minutes": round(training_seconds(folder / "logs") / 60, 1),
         },
         "seed": recipe.seed,
