@@ -14,6 +14,7 @@ from scipy.stats import multivariate_normal
 import tfvae
 from tfvae import evaluation, heads, networks, priors, zoo
 from tfvae.evaluation.printing import about_examples, decimals, error_of, plain, plus_minus
+from tfvae.run.annealed import annealed_check
 
 SHORT = {"chains": 6, "leapfrogs": 3, "progress": False}
 BELOW = -4.3  # standard errors; a normal number is less with probability 1e-5
@@ -320,6 +321,7 @@ def test_models_and_ladders_that_chains_cannot_take_are_refused_by_name(case):
     for model, message in (
         (zoo.s_vae((8, 8, 1), 3), "z is any real vector.*Received: prior"),
         (zoo.rae_l2((8, 8, 1), 3), "point mass"),
+        (zoo.iaf((8, 8, 1), 3), "begin at p.*from_prior=True.*scores its own draws only"),
         (stepped, "can be differentiated with respect to z.*Received: decoder"),
         ("vae", "Expected a model of tfvae"),
     ):
@@ -340,3 +342,15 @@ def test_models_and_ladders_that_chains_cannot_take_are_refused_by_name(case):
     for samples in ((), 5, (1, 0)):
         with pytest.raises(ValueError, match="Expected"):
             evaluation.evidence_curve(case.model, case.x, samples)
+
+
+def test_a_second_opinion_is_heard_where_importance_sampling_is_too_low(case):
+    """With one sample the evidence is the ELBO, and the annealed chains find the gap; with thousands there is none."""
+    truth = case.log_px[:50].mean()
+    short, long = (annealed_check(case.model, case.x[:50], samples, seed=0) for samples in (1, 5000))
+    assert short.difference > 0.2 and "Annealed chains find" in short.warnings[0]
+    assert abs(long.difference) < 0.1 and not any("Annealed chains find" in text for text in long.warnings)
+    assert short.annealed.mean == pytest.approx(truth, abs=4 * short.annealed.monte_carlo_error)
+    paired = short.annealed.per_example - short.sampled.per_example
+    assert short.standard_error == pytest.approx(paired.std(ddof=1) / 50**0.5)
+    assert short.as_json()["difference"] == pytest.approx(paired.mean()) and "difference" in short.rows()

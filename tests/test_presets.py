@@ -20,7 +20,7 @@ from tfvae.data.sources import SOURCES
 from tfvae.presets import PRESETS, Preset
 from tfvae.presets.selection import BestValidation, LastEpoch
 from tfvae.presets.table import find
-from tfvae.run import manifest
+from tfvae.run import evaluating, manifest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import presets as benchmark
@@ -140,7 +140,60 @@ def test_a_card_is_checked_and_nothing_is_written(trained, tiny, tmp_path):
     done = CliRunner().invoke(app, ["evaluate", str(folder), "--check"])
     assert done.exit_code == 1 and "NOT reproduced" in done.output
     done = CliRunner().invoke(app, ["evaluate", str(folder), "--check", "--samples", "5"])
-    assert done.exit_code == 1 and "Expected --check alone" in done.output
+    assert done.exit_code == 1 and "Expected --check or --diagnose alone" in done.output
+
+
+def test_a_diagnosis_is_made_again_and_the_test_numbers_stay(trained, tiny, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    card = _card(folder)
+    del card["diagnosis"]["Annealed check"]
+    card["test"]["log_evidence"]["mean"] += 1.0  # which measuring would put right
+    (folder / "card.json").write_text(json.dumps(card))
+    done = CliRunner().invoke(app, ["evaluate", str(folder), "--diagnose"])
+    assert done.exit_code == 0, done.output
+    assert _card(folder)["test"] == card["test"]
+    assert _card(folder)["diagnosis"] == _card(trained)["diagnosis"]
+    assert "Annealed check" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("binarization", "zeros_and_ones"), [(data.NoBinarization(), True), (data.DynamicBinarization(), False)]
+)
+def test_samples_are_compared_with_what_they_are_drawn_like(binarization, zeros_and_ones):
+    """Grey means lie nearer to zeros and ones than other zeros and ones do, which is no memory of them."""
+    splits = data.from_arrays(np.zeros([8, 4, 4, 1]), np.zeros([8, 4, 4, 1]), binarization=binarization)
+    drawn = evaluating._drawn(zoo.vae((4, 4, 1), 2, seed=0), splits, 50, 0)
+    assert drawn.shape == (50, 4, 4, 1)
+    if zeros_and_ones:
+        assert set(np.unique(drawn)) == {0, 1} and drawn.mean() == pytest.approx(0.5, abs=0.1)
+        assert len(np.unique(drawn.reshape(50, -1), axis=0)) > 40
+    else:
+        assert (0 < drawn).all() and (drawn < 1).all()
+
+
+def test_factors_of_variation_are_scored_in_a_diagnosis():
+    factors = np.random.default_rng(0).integers(0, 4, [400, 2])
+    x = np.zeros([400, 4, 4, 1], "float32")
+    x[np.arange(400), factors[:, 0], factors[:, 1]] = 1.0
+    labels = {"train": factors, "test": factors}
+    splits = data.from_arrays(x, test=x, labels=labels, binarization=data.NoBinarization())
+    parts = evaluating.diagnose(zoo.rae_l2((4, 4, 1), 2, seed=0), splits, x, 5, 0, say=print)
+    found = {part.title: part.record.rows() for part in parts}
+    assert set(found) == {"Latent space", "Disentanglement", "Samples"}  # a point mass has no evidence
+    assert {"MIG", "SAP", "IRS"} <= {row.split()[0] for row in found["Disentanglement"]}, found["Disentanglement"]
+
+
+@pytest.mark.parametrize(("flagged", "warned"), [(0.05, False), (0.08, False), (0.15, True)])
+def test_more_false_alarms_than_chance_allows_are_warned_of(flagged, warned):
+    """Under Beta(5, 96) of 100 calibration scores, 15 or more of 100 have a chance of 0.7 %, 8 or more of 20 %."""
+    scores = np.arange(100.0)
+    calibration = evaluation.anomaly.Calibration(threshold=95.0, level=0.05, rank=96, scores=scores, score=len)
+    rng = np.random.default_rng(0)
+    simulated = rng.binomial(100, rng.beta(5, 96, 200_000))
+    assert np.mean(simulated >= 15) == pytest.approx(0.007, abs=0.001) and np.mean(simulated >= 8) > 0.1
+    found = [text for text in evaluating.Verified(calibration, flagged, 100).warnings if "were flagged" in text]
+    assert len(found) == warned
 
 
 def test_another_seed_agrees_with_the_card(trained):
@@ -159,7 +212,7 @@ def test_the_report_is_one_file_with_everything_in_it(trained):
     for number in (*card["table"].values(), *card["diagnosis"]["Latent space"]["table"].values()):
         assert number.replace(">", "&gt;") in text
     assert set(card["diagnosis"]) == {
-        "Evidence against the number of samples", "Latent space", "Samples", "Anomaly threshold",
+        "Evidence against the number of samples", "Annealed check", "Latent space", "Samples", "Anomaly threshold",
     }  # fmt: skip
     for part in card["diagnosis"].values():
         for warning in part["warnings"]:
@@ -316,6 +369,13 @@ def test_published_models_are_those_of_their_cards(folder, tfds_dir):
     assert bound.elbo == pytest.approx(card["test"]["elbo"]["mean"], abs=0.01)
     assert bound.examples == card["test"]["log_evidence"]["examples"] == len(test)
     assert card["test"]["log_evidence"]["samples"] == preset.samples
+    report = (folder / "report.html").read_text()
+    for size in card["bytes"].values():
+        assert f"{size:,} bytes" in report
+    for value in (value for differences in card["parity"].values() for value in differences.values()):
+        assert f"<td>{value:.1e}</td>" in report
+    assert card["training"]["minutes"] <= 180
+    assert folder.name != "conv_static_mnist" or card["bytes"]["model.tflite"] < 2_000_000
 
 
 @pytest.mark.parametrize(
@@ -392,15 +452,23 @@ def test_a_gain_on_a_twin_stands_beside_the_published_one(tmp_path):
             "bits_per_dim": 0.16,
             "share_with_pareto_k_at_most_0.7": 0.1 if name == "vae_static_mnist" else 0.9,
         }
+        numbers = {"difference": 1.5, "standard_error": 0.25, "annealed": {"start": "q(z | x)"}}
+        diagnosis = {"Annealed check": {"numbers": numbers}} if name == "vae_static_mnist" else {}
         (tmp_path / name).mkdir()
         (tmp_path / name / "card.json").write_text(
-            json.dumps({"test": {"log_evidence": found}, "training": {"minutes": 61.0}})
+            json.dumps({"test": {"log_evidence": found}, "training": {"minutes": 61.0}, "diagnosis": diagnosis})
         )
+    gains = {"vamp_static_mnist": {"standard_error": 0.012}}  # of the differences: much less than either's
+    (tmp_path / "gains.json").write_text(json.dumps(gains))
     text = benchmark.table(tmp_path)
     assert "| -85.57 | -85.50 ± 0.25 (± 0.040 Monte Carlo) | larochelle_static, K = 5000 | 61 |" in text
     assert "| 61 | `tfvae train --preset vamp_static_mnist` |" in text
-    assert "`vamp_static_mnist` against `vae_static_mnist`: +2.500 nats ± 0.050 (Monte Carlo)" in text
+    assert "`vamp_static_mnist` against `vae_static_mnist`: +2.500 ± 0.012 nats (± 0.050 Monte Carlo)" in text
     assert "errors are lower bounds for `vae_static_mnist`: the importance" in text
+    assert (
+        "\n- `vae_static_mnist`: +1.50 ± 0.25, annealed from q(z | x)\n" in text
+        and "`vamp_static_mnist`: +1" not in text
+    )
     assert (
         "; published +2.99 (VampPrior, gated 300-300-[40], K = 500 against VAE, gated 300-300-[40]) (from memory)."
         in text

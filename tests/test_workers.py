@@ -47,7 +47,7 @@ def test_train_needs_nothing_but_the_description_of_the_cluster(tmp_path):
     outputs = _cluster([sys.executable, "-m", "tfvae", "train", "--units", "16", "--latent-dim", "2", "--epochs", "2",
                         "--samples", "5", "--out", str(folder)])  # fmt: skip
     card = json.loads((folder / "card.json").read_text())
-    assert card["training"]["steps"] == 40 and card["test"]["elbo"]["mean"] > -60
+    assert card["training"]["steps of the weights kept"] == 40 and card["test"]["elbo"]["mean"] > -60
     assert "test log evidence" in outputs[0] and "worker 0 measures and writes" in outputs[1]
     assert len(list((folder / "logs" / "train").iterdir())) == 1 and not list(folder.glob(".*"))
 

@@ -125,10 +125,12 @@ def annealed_importance(
         log p(x) ~ log 1/C sum_c w_c,   log w = sum_t (b_(t+1) - b_t) log(p(x, z_t) / q(z_t | x))
 
     z_0 ~ q(z | x), and z_t is led through the densities q(z | x)^(1 - b_t) p(x, z)^b_t by Hamiltonian Monte Carlo, so
-    that z need not be found in one draw. Step sizes are tuned for each example and rung in a pilot run of a quarter of
-    the steps, whose noise the chains do not share: exp(estimate) has the mean p(x). The work is 1.25 x steps x
-    leapfrogs x chains gradients of the decoder an example, 50,000 as it stands, each worth three samples of
-    `log_evidence`. Examples are worked on by the hundred: take some hundred of them.
+    that z need not be found in one draw. TFP's `sample_annealed_importance_chain` does the same, but carries a step's
+    density over to the next temperature, where it is another; here every rung begins anew. Step sizes are tuned for
+    each example and rung in a pilot run of a quarter of the steps, whose noise the chains do not share: exp(estimate)
+    has the mean p(x). The work is 1.25 x steps x leapfrogs x chains gradients of the decoder an example, 50,000 as it
+    stands, each worth three samples of `log_evidence`. Examples are worked on by the hundred: take some hundred of
+    them.
 
     Args:
         model: a model of the library, whose z is any real vector.
@@ -145,8 +147,9 @@ def annealed_importance(
         An `AnnealedEvidence`, in nats per example.
 
     Raises:
-        ValueError: if a number is not positive, the ladder does not rise from 0 to 1, the posterior is a point mass, z
-            is no real vector, the decoder has no gradient, or the data is empty, of another shape, or off the support.
+        ValueError: if a number is not positive, the ladder does not rise from 0 to 1, the posterior is a point mass, or
+            scores its own draws only and chains begin there, z is no real vector, the decoder has no gradient, or the
+            data is empty, of another shape, or off the support.
 
     Reference: R. Neal, "Annealed importance sampling", 2001, Sec. 2, https://arxiv.org/abs/physics/9803008; for
     decoders: Y. Wu et al., "On the Quantitative Analysis of Decoder-Based Generative Models", 2017,

@@ -158,8 +158,8 @@ def bidirectional(
         A `BidirectionalEvidence`, in nats per example.
 
     Raises:
-        ValueError: if a number is not positive, the ladder does not rise from 0 to 1, the posterior is a point mass, z
-            is no real vector, or the decoder has no gradient.
+        ValueError: if a number is not positive, the ladder does not rise from 0 to 1, the posterior is a point mass, or
+            scores its own draws only and chains begin there, z is no real vector, or the decoder has no gradient.
 
     Reference: R. Grosse, S. Ancha and D. Roy, "Measuring the reliability of MCMC inference with bidirectional Monte
     Carlo", 2016, https://arxiv.org/abs/1606.02275; Y. Wu et al., "On the Quantitative Analysis of Decoder-Based

@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 from scipy.special import expit
 
 from tfvae.evaluation.batches import compiled
+from tfvae.evaluation.latent import ability
 from tfvae.heads.support import REAL
 from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, draw, draw_and_score
@@ -58,10 +59,13 @@ def checked_ladder(ladder: Callable[[int], np.ndarray], steps: int) -> np.ndarra
     return rungs
 
 
-def require_smooth(model: AbstractVAE) -> None:
-    """Raise ValueError unless z is any real vector and log p(x | z) has a gradient, as Hamiltonian steps need."""
+def no_chains(model: AbstractVAE) -> str:
+    """Return why Hamiltonian steps cannot go through the z of a model, nothing if they can.
+
+    They need a z that is any real vector, and a log p(x | z) with a gradient.
+    """
     if model.prior.support is not REAL:
-        raise ValueError(
+        return (
             "Expected a model whose z is any real vector, in which Hamiltonian steps can go anywhere; measure "
             f"evaluation.log_evidence. Received: prior {type(model.prior).__name__} on "
             f"{model.prior.support.description}"
@@ -69,10 +73,11 @@ def require_smooth(model: AbstractVAE) -> None:
     x = tf.zeros([1, *model.fits.event_shape], model.variable_dtype)
     z = tf.zeros([1, 1, model.fits.latent_dim], model.variable_dtype)
     if tfp.math.value_and_gradient(lambda z: model.decoder(z).log_prob(x), z)[1] is None:
-        raise ValueError(
+        return (
             "Expected a decoder that can be differentiated with respect to z, as Hamiltonian steps need; measure "
             f"evaluation.log_evidence. Received: decoder {model.decoder.name!r}, whose log p(x | z) has no gradient"
         )
+    return ""
 
 
 class Run(NamedTuple):
@@ -98,14 +103,20 @@ class Chains:
         from_prior: whether b = 0 is p(z), instead of q(z | x).
 
     Raises:
-        ValueError: if the model is none of the library, its posterior is a point mass, its z is no real vector, or its
-            decoder has no gradient.
+        ValueError: if the model is none of the library, its posterior is a point mass, or has no density at any z where
+            chains begin there, its z is no real vector, or its decoder has no gradient.
     """
 
     def __init__(self, model: AbstractVAE, chains: int, leapfrogs: int, from_prior: bool):
         self.model, self.chains, self.leapfrogs, self.from_prior = model, chains, leapfrogs, from_prior
         self._stretch = compiled(model, ("annealed chains", chains, leapfrogs, from_prior), self._run)
-        require_smooth(model)
+        if refused := no_chains(model):
+            raise ValueError(refused)
+        if not from_prior and not ability.known_anywhere(model):
+            raise ValueError(
+                "Expected a posterior whose density is known at any z, as chains from q(z | x) need; begin at p(z), "
+                f"from_prior=True. Received: posterior {model.fits.posterior}, which scores its own draws only"
+            )
 
     def __call__(self, x: np.ndarray, rungs: np.ndarray, seed: Seed, origin: np.ndarray | None = None) -> list[Run]:
         """Run chains up a ladder [T + 1] for a batch of x, and down where the z it came from is given, [B, D].

@@ -1,4 +1,4 @@
-"""A small convolutional model for phones: as much evidence as two megabytes and two hours on one core allow."""
+"""A small convolutional model for phones: as much evidence as two megabytes and two hours allow."""
 
 from dataclasses import replace
 
@@ -64,6 +64,7 @@ conv_static_mnist = Preset(
     protocol=_PROTOCOL,
     model=_model,
     optimizing=lambda steps: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, _EPOCHS * steps)),
+    environment="TF_ENABLE_ONEDNN_OPTS=1",
     trained=f"Adam, learning rate 2e-3 with cosine decay to 0, weight of the rate from 0 over {_WARM_UP} epochs",
     epochs=_EPOCHS,
     selection=BestValidation(),

@@ -25,6 +25,7 @@ class Preset(Recipe):
       batch_size: examples in a step.
       published: the numbers to compare with; empty if there are none.
       twin: name of the preset it is compared with, "" if none.
+      environment: variables that its training was run with, "" if none; they say how fast it is, not what it learns.
       baseline: the number published beside `published` for the twin's kind of model; None if it is the twin's own.
     """
 
@@ -41,6 +42,7 @@ class Preset(Recipe):
     seed: int = 0
     published: tuple[Published, ...] = ()
     twin: str = ""
+    environment: str = ""
     baseline: Published | None = None
 
     @property
@@ -66,4 +68,10 @@ class Preset(Recipe):
         return {"preset": self.name}
 
     def describe(self) -> Mapping[str, object]:
-        return {"networks": self.says, "optimizer": self.trained, "batch_size": self.batch_size}
+        said = {"networks": self.says, "optimizer": self.trained, "batch_size": self.batch_size}
+        return {**said, "environment": self.environment} if self.environment else said
+
+    @property
+    def command(self) -> str:
+        """What trains it."""
+        return f"{self.environment} tfvae train --preset {self.name}".lstrip()

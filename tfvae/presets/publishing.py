@@ -31,7 +31,7 @@ def publish(run: str | Path, target: str | Path, *, data_dir: str | None = None,
 
     Raises:
         DatasetNotAvailable: if the run's data is not there.
-        ValueError: if the run has not been evaluated.
+        ValueError: if the run has not been evaluated, or its report is another card's.
 
     Example:
         >>> from tfvae import presets
@@ -40,7 +40,7 @@ def publish(run: str | Path, target: str | Path, *, data_dir: str | None = None,
         ...
         ValueError: Expected a run that was finished and evaluated, with report.html. Received: runs/none
     """
-    from tfvae.run import card, manifest  # which import the recipes of this room
+    from tfvae.run import card, manifest, report  # which import the recipes of this room
 
     run, target = Path(run), Path(target)
     if not (run / "report.html").is_file():
@@ -53,7 +53,7 @@ def publish(run: str | Path, target: str | Path, *, data_dir: str | None = None,
             copy = shutil.copytree if (run / name).is_dir() else shutil.copyfile
             copy(run / name, folder / name)
         model.save(folder / "model.keras")
-        known = card.read(run)
+        before, known = card.read(run), card.read(run)
         served = export.serving(model, folder, without=tuple(known["refused"].get("SavedModel", ())))
         mobile = export.tflite(
             model, folder / "model.tflite", tuple(known["refused"].get("TFLite", ())), source=folder / "1"
@@ -62,6 +62,7 @@ def publish(run: str | Path, target: str | Path, *, data_dir: str | None = None,
         known["quantised"] = _int8(model, folder, splits, max_loss_nats)
         names = [name for name in ("model.keras", "1", "model.tflite", _INT8) if (folder / name).exists()]
         known["bytes"] = {name: card.size(folder / name) for name in names}
+        report.carry_over(folder, before, known)
         card.save(folder, known)
 
 

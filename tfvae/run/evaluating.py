@@ -6,22 +6,29 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import tensorflow as tf
 from matplotlib.figure import Figure
+from scipy.stats import betabinom
 
 from tfvae import evaluation
-from tfvae.data import Splits
+from tfvae.data import NoBinarization, Splits
 from tfvae.evaluation import anomaly
+from tfvae.evaluation.chains import no_chains
 from tfvae.evaluation.printing import error_of, plus_minus
 from tfvae.evaluation.samples.classifier import before_binarization
 from tfvae.models.variational import AbstractVAE
 from tfvae.presets.recipe import Recipe
+from tfvae.random import Seed, as_seed, draw
 from tfvae.run import card, report
+from tfvae.run.annealed import annealed_check
 from tfvae.run.measurement import Evidence, Reconstruction, measure
 
 _EXAMPLES = 2000  # that a diagnosis looks at; its time grows as their square
 _SAME = 0.01  # nats between two measurements with one seed
 _CURVE = 500  # examples of the curve of the estimate against the number of samples
+_ANNEALED = 100  # examples of the second opinion on the evidence
 _LEVEL = 0.05  # false alarms of the anomaly threshold
+_UNLIKELY = 0.01  # chance of so many of them that is worth a warning
 
 
 class Record(Protocol):
@@ -83,8 +90,34 @@ def evaluate(
     measured = measure(model, x, drawn, seed, progress=progress)
     for line in _against(found["test"], measured.as_json()):
         say(line)
-    parts = diagnose(model, splits, x[:_EXAMPLES], seed, say=say)
     found.update(card.results(recipe, measured, len(x), drawn, seed))
+    _diagnose_and_write(folder, found, model, splits, drawn, seed, say)
+    return measured
+
+
+def renew(folder: Path, model: AbstractVAE, splits: Splits, *, say: Callable = print) -> None:
+    """Diagnose the model of a run that was evaluated, and rewrite card and report; the card's test numbers stay.
+
+    Args:
+        folder: of the run.
+        model: its model.
+        splits: its data.
+        say: where lines about the progress go.
+
+    Raises:
+        ValueError: if the card is missing or damaged.
+    """
+    found = card.read(folder)
+    _diagnose_and_write(folder, found, model, splits, _samples_of(found), 0, say)
+
+
+def _samples_of(found: dict) -> int:
+    return found["test"].get("log_evidence", {}).get("samples", 1)
+
+
+def _diagnose_and_write(folder: Path, found: dict, model: AbstractVAE, splits: Splits, samples: int, seed: int,
+                        say: Callable) -> None:  # fmt: skip
+    parts = diagnose(model, splits, splits.array("test")[:_EXAMPLES], samples, seed, say=say)
     found["diagnosis"] = {
         part.title: {
             "table": part.record.rows(), "warnings": list(part.record.warnings), "numbers": part.record.as_json()
@@ -93,7 +126,6 @@ def evaluate(
     }  # fmt: skip
     report.write(folder, found, {part.title: part.figures for part in parts})
     card.save(folder, found)
-    return measured
 
 
 def check(folder: Path, model: AbstractVAE, splits: Splits, *, say: Callable = print, progress: bool = True) -> bool:
@@ -113,9 +145,9 @@ def check(folder: Path, model: AbstractVAE, splits: Splits, *, say: Callable = p
     Raises:
         ValueError: if the card is missing or damaged.
     """
-    before = card.read(folder)["test"]
-    samples = before.get("log_evidence", {}).get("samples", 1)
-    after, same = measure(model, splits.array("test"), samples, 0, progress=progress).as_json(), True
+    found = card.read(folder)
+    before, same = found["test"], True
+    after = measure(model, splits.array("test"), _samples_of(found), 0, progress=progress).as_json()
     for name, old in before.items():
         if not isinstance(old, dict):
             continue
@@ -125,13 +157,18 @@ def check(folder: Path, model: AbstractVAE, splits: Splits, *, say: Callable = p
     return same
 
 
-def diagnose(model: AbstractVAE, splits: Splits, x: np.ndarray, seed: int, *, say: Callable) -> list[Part]:
-    """Return what can be said of a model beyond its evidence, on the first test examples x."""
+def diagnose(
+    model: AbstractVAE, splits: Splits, x: np.ndarray, samples: int, seed: int, *, say: Callable
+) -> list[Part]:
+    """Return what can be said of a model beyond its evidence by so many samples, on the first test examples x."""
     parts = []
     if model.fits.has_rate:
         say(f"drawing the curve of the evidence against the number of samples, {min(_CURVE, len(x))} examples")
         curve = evaluation.evidence_curve(model, x[:_CURVE], seed=seed, progress=False)
         parts.append(Part("Evidence against the number of samples", curve, {"curve": curve.figure()}))
+        if not no_chains(model):
+            say(f"checking the evidence by annealed chains, {len(x[:_ANNEALED])} examples")
+            parts.append(Part("Annealed check", annealed_check(model, x[:_ANNEALED], samples, seed)))
     say(f"diagnosing the latent space, {len(x)} examples")
     latent = evaluation.diagnose(model, x, seed=seed, progress=False)
     parts.append(Part("Latent space", latent, {"units": latent.figure()}))
@@ -156,8 +193,17 @@ def _samples(model: AbstractVAE, splits: Splits, seed: int) -> Part:
         quality = evaluation.samples.measure(model, splits, count, seed, progress=False)
         return Part("Samples", quality, {"neighbours": quality.memorisation.figure()})
     train, test = (before_binarization(splits, split) for split in ("train", "test"))
-    nearest = evaluation.samples.memorisation(train, test, model.sample(count, seed))
+    nearest = evaluation.samples.memorisation(train, test, _drawn(model, splits, count, seed))
     return Part("Samples", nearest, {"neighbours": nearest.figure()})
+
+
+def _drawn(model: AbstractVAE, splits: Splits, count: int, seed: int) -> np.ndarray:
+    """Draw what the data is drawn from: x ~ p(x | z), or its means where zeros and ones stand for what is grey."""
+    if not isinstance(splits.binarization, NoBinarization):
+        return model.sample(count, seed)
+    noise = as_seed(seed)
+    z = draw(model.prior(), count, noise)
+    return draw(model.decoder(z), 1, Seed(noise.words, sample=tf.constant(1)))[0].numpy()
 
 
 def _threshold(model: AbstractVAE, x: np.ndarray, seed: int) -> "Verified":
@@ -178,7 +224,17 @@ class Verified:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is wrong, and what to try."""
-        return self.calibration.warnings
+        n, rank = self.calibration.examples, self.calibration.rank
+        found = round(self.flagged * self.examples)
+        chance = float(betabinom(self.examples, n + 1 - rank, rank).sf(found - 1))
+        if chance >= _UNLIKELY:
+            return self.calibration.warnings
+        return (
+            *self.calibration.warnings,
+            f"{self.flagged:.0%} of the {self.examples} other examples were flagged, where at most "
+            f"{self.calibration.level:.0%} are expected; so many have a chance of {chance:.1%} if all are alike: the "
+            "order of the test examples may matter, as in a film. Calibrate on examples like those to come.",
+        )
 
     def rows(self) -> dict[str, str]:
         """Return what a table shows."""

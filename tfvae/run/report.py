@@ -48,9 +48,7 @@ def write(folder: Path, card: dict, figures: Mapping[str, Mapping[str, Figure]])
         f"<h2>Model</h2><pre>{escape(chr(10).join(card['composition']))}</pre>",
         f"<h2>Data</h2>{_table(card['data'])}",
         f"<h2>Training and evaluation</h2>{_table({**card['training'], 'seed': card['seed'], **card['evaluation']})}",
-        f"<h2>Files</h2>{_table({name: f'{size:,} bytes' for name, size in card['bytes'].items()})}",
-        *[_table({name: f"{value:.1e}" for name, value in differences.items()}, f"{kind} against Keras, largest "
-                 "difference relative to the value") for kind, differences in card["parity"].items()],
+        _files(card),
         f"<h2>Versions</h2>{_table(card['versions'])}",
     ]  # fmt: skip
     title = escape(card["title"])
@@ -60,6 +58,28 @@ def write(folder: Path, card: dict, figures: Mapping[str, Mapping[str, Figure]])
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n",
     )
+
+
+def carry_over(folder: Path, before: dict, after: dict) -> None:
+    """Say in a report.html what files a card tells of now, in place of those that it told of before."""
+    path = folder / "report.html"
+    text = path.read_text(encoding="utf-8")
+    if _files(before) not in text:
+        raise ValueError(f"Expected the report of the card beside it: run tfvae evaluate again. Received: {path}")
+    write_text(path, text.replace(_files(before), _files(after)))
+
+
+def _files(card: dict) -> str:
+    """Say how large the files are, and how far they differ from the Keras model."""
+    sizes = _table({name: f"{size:,} bytes" for name, size in card["bytes"].items()})
+    tables = [
+        _table(
+            {name: f"{value:.1e}" for name, value in differences.items()},
+            f"{kind} against Keras, largest difference relative to the value",
+        )
+        for kind, differences in card["parity"].items()
+    ]
+    return f"<h2>Files</h2>{sizes}" + "\n" + "\n".join(tables)
 
 
 def _headline(card: dict) -> str:

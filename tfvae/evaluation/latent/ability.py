@@ -43,6 +43,16 @@ def closed(model: AbstractVAE) -> bool:
     return True
 
 
+def known_anywhere(model: AbstractVAE) -> bool:
+    """Tell whether q(z | x) is known at any z, and not at its own draws only."""
+    q = posterior(model)
+    try:
+        q.log_prob(draw(q, 1, as_seed(0)))
+    except NotImplementedError:
+        return False
+    return True
+
+
 def no_rate_per_dimension(model: AbstractVAE) -> str:
     """Return why a model has no rate per dimension, nothing if it has one."""
     q = posterior(model)
@@ -59,12 +69,10 @@ def no_rate_per_dimension(model: AbstractVAE) -> str:
 
 def no_decomposition(model: AbstractVAE) -> str:
     """Return why the rate of a model cannot be decomposed, nothing if it can."""
-    q = posterior(model)
+    require_vae(model)
     if not model.fits.has_rate:
         return f"{POINT}. Received: posterior {model.fits.posterior}"
-    try:
-        q.log_prob(draw(q, 1, as_seed(0)))
-    except NotImplementedError:
+    if not known_anywhere(model):
         return (
             "Expected a posterior whose density is known at any z, as every z is scored under the posteriors of all "
             "examples: not heads.InverseAutoregressive, which scores its own draws only. "

@@ -13,6 +13,7 @@ from tfvae.evaluation.printing import plain, plus_minus
 from tfvae.evaluation.samples.arrays import examples_of, nearest
 
 _ALARM = 0.01
+_SMALLEST = 1e-300  # p-value that is told from none
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,17 @@ class Memorisation:
         counts = f"n = {len(self.held_out_distances)} held out, {len(self.distances)} sampled, {self.train} in training"
         return (
             f"P(sample nearer to training than held-out example) {plus_minus(self.nearer, self.standard_error)} (data "
-            f"and samples), p = {self.p_value:.2g}; {self.nearest_count} samples nearer than all, "
-            f"p = {self.nearest_p_value:.2g}; {counts}"
+            f"and samples), {_p(self.p_value)}; {self.nearest_count} samples nearer than all, "
+            f"{_p(self.nearest_p_value)}; {counts}"
         )
 
     def rows(self) -> dict[str, str]:
         """Return title -> value ± error, as a report's table shows them."""
         return {
             "nearer to training than held-out data": (
-                f"{plus_minus(self.nearer, self.standard_error)} (p = {self.p_value:.2g})"
+                f"{plus_minus(self.nearer, self.standard_error)} ({_p(self.p_value)})"
             ),
-            "samples nearer than all held-out data": f"{self.nearest_count} (p = {self.nearest_p_value:.2g})",
+            "samples nearer than all held-out data": f"{self.nearest_count} ({_p(self.nearest_p_value)})",
         }
 
     def as_json(self) -> dict:
@@ -77,13 +78,13 @@ class Memorisation:
         said = []
         if self.p_value < _ALARM:
             said.append(
-                f"Samples lie nearer to training examples than held-out examples do (p = {self.p_value:.2g}): the "
+                f"Samples lie nearer to training examples than held-out examples do ({_p(self.p_value)}): the "
                 "model memorises, or its samples are smoother than the data. Look at figure()."
             )
         if self.nearest_p_value < _ALARM:
             said.append(
                 f"{self.nearest_count} samples are nearer to a training example than any held-out example is "
-                f"(p = {self.nearest_p_value:.2g}): some may be copies. Look at figure()."
+                f"({_p(self.nearest_p_value)}): some may be copies. Look at figure()."
             )
         return tuple(said)
 
@@ -162,6 +163,11 @@ def memorisation(train: ArrayLike, held_out: ArrayLike, sampled: ArrayLike, *, s
         images=np.stack([np.asarray(sampled)[pairs[:, 0]], np.asarray(train)[pairs[:, 1]]]),
         train=len(flat[0]),
     )
+
+
+def _p(value: float) -> str:
+    """Say a probability, which may be too small for a number."""
+    return f"p = {value:.2g}" if value >= _SMALLEST else f"p < {_SMALLEST:g}"
 
 
 def _plane(values: np.ndarray) -> np.ndarray:
