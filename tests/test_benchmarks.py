@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # they are not part of the installed package
 
-from benchmarks import cli, machine, race, report, results
+from benchmarks import cli, machine, race, report, results, wire
 from benchmarks.contestants import floor
 from benchmarks.deployment import contestant as deployment
 from benchmarks.deployment import table as deployment_table
@@ -136,8 +136,15 @@ def test_a_format_with_other_numbers_is_refused():
             deployment.compare(_format("far", value), expected)
 
 
-def test_formats_take_turns_and_the_table_tells_ratios(tmp_path):
-    path = tmp_path / "DEPLOYMENT.md"
+def test_the_committed_table_is_what_its_record_gives():
+    record = json.loads(Path(race.ROOT, "benchmarks", "deployment.json").read_text(encoding="utf-8"))
+    table = Path(race.ROOT, "benchmarks", "DEPLOYMENT.md").read_text(encoding="utf-8")
+    assert deployment_table.render(record) == table and record["measured"].keys() == record["presets"].keys()
+
+
+def test_formats_take_turns_and_the_table_tells_ratios(tmp_path, monkeypatch):
+    path, here = tmp_path / "DEPLOYMENT.md", machine.describe()
+    monkeypatch.setattr(machine, "describe", lambda: here)
     slow = _format("ONNX Runtime", 1.0, elbo=False, left_out={"elbo": "not converted"})
     formats = [_format(deployment_table.BASE, 1.0), _format("TFLite, Int8", 1.0, lost=(0.07, 0.02)), slow]
     times = {
@@ -152,6 +159,29 @@ def test_formats_take_turns_and_the_table_tells_ratios(tmp_path):
     assert "| TFLite, Int8 | 1,000 | 3 / - / 40 | 8 (0.50) | - | 60 (0.60) | 0.070 ± 0.020 |" in text
     assert "| ONNX Runtime | 1,000 | 3 / - / - | 40 (2.00) | - | - |  |" in text
     assert "- ONNX Runtime elbo: not converted." in text and "## first" in text
+    monkeypatch.setattr(machine, "describe", lambda: dict.fromkeys(("processor", "system", "date", "load"), "other"))
+    deployment_table.write(path, "second", formats, times, batch=8, rounds=5)
+    first, second = path.read_text().split("\n## ")[1:]
+    assert first == text.split("\n## ")[1] and f"`--batch 1 --rounds 3`, load {here['load']}, on" in first
+    assert f"\n{here['processor']}, {here['system']}, with\ntfvae " in first and here["processor"] not in second
+    assert second.startswith("second\n\nMeasured other with `--batch 8 --rounds 5`, load other, on\nother, other, with")
     measured = timing.take_turns(formats, 4)
     assert measured["ONNX Runtime"].keys() == {"encode"} and measured["TFLite"]["elbo"].shape == (4,)
     assert all((column > 0).all() for columns in measured.values() for column in columns.values())
+
+
+@pytest.mark.slow
+def test_a_message_of_a_preset_has_a_row_with_its_error(tfds_dir, tmp_path):
+    table = tmp_path / "WIRE.md"
+    wire.run(names="vae_static_mnist", examples=100, out=table)
+    lines = table.read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith("| `")]
+    name, promise, tables, added, message, *_ = [cell.strip() for cell in row.strip("|").split("|")]
+    value, error = map(float, added.split(" ± "))
+    assert name == "`vae_static_mnist`" and 0 < error < 1
+    assert value == pytest.approx(float(tables) - float(promise), abs=0.011) and float(message) > float(tables)
+    heads = next(line for line in lines if line.startswith("| preset"))
+    assert heads.count("|") == row.count("|")
+    assert any(line.startswith("Measured 20") and machine.describe()["processor"] in line for line in lines)
+    with pytest.raises(ValueError, match="vae_static_mnist"):
+        wire.run(names="vae_static", out=table)

@@ -1,5 +1,6 @@
 """Hostile or damaged artefacts and inputs: an error or a defined result, never a crash, silent garbage or code run."""
 
+import contextlib
 import json
 import pickle
 import shutil
@@ -16,18 +17,22 @@ import tensorflow as tf
 import tfvae
 from tfvae import export, zoo
 from tfvae.errors import ExportError
+from tfvae.evaluation import anomaly
 from tfvae.models.loading import load_model
 
 I32, F32 = np.int32, np.float32
 X = (np.random.default_rng(0).random((2, 8, 8, 1)) < 0.4).astype(F32)
 SEED = np.array([1, 2], I32)
 Z = np.zeros((2, 3), F32)
+MASK = np.ones_like(X)
+MASK[:, :2] = 0
+ADAPTER = np.full((8, 8, 1), 0.1, F32)
 
 
-def _with(value):
-    x = X.copy()
-    x[0, 3, 3, 0] = value
-    return x
+def _with(value, of=X, place=(0, 3, 3, 0)):
+    spoiled = of.copy()
+    spoiled[place] = value
+    return spoiled
 
 
 # What is expected of an answer `got`; an error is an answer that is an exception. `ask` gives the clean answers.
@@ -42,6 +47,25 @@ def first_not_finite(got, ask):
     assert not isinstance(got, Exception), got
     for value in got.values():
         assert not np.isfinite(value[0]).any() and np.isfinite(value[1]).all()
+
+
+def all_nan(got, ask):
+    assert not isinstance(got, Exception), got
+    assert all(np.isnan(value).all() for value in got.values())
+
+
+def first_line_nan(got, ask):
+    """Of lines between two examples each, [T, B, ...], the first one is NaN and the second one is not."""
+    assert not isinstance(got, Exception), got
+    assert np.isnan(got["x"][:, 0]).all() and np.isfinite(got["x"][:, 1]).all()
+
+
+def alarms(*flags):
+    def expect(got, ask):
+        assert not isinstance(got, Exception), got
+        assert got["is_anomaly"].tolist() == list(flags)
+
+    return expect
 
 
 def all_not_finite(got, ask):
@@ -129,6 +153,77 @@ INPUTS = {
     "an unknown signature": ("encoder", {"x": X}, refused),
 }
 
+# Signatures that are asked for.
+
+
+def _impute(x=X, mask=MASK):
+    return {"x": x, "mask": mask, "seed": SEED}
+
+
+def _adapt(x=X, adapter=ADAPTER, rate=0.1, steps=2):
+    steps, rate = np.asarray(steps, I32), np.asarray(rate, F32)
+    return {"x": x, "adapter": adapter, "learning_rate": rate, "steps": steps, "seed": SEED}
+
+
+def _decide(x=X, level=0.0):
+    return {"x": x, "level": np.asarray(level, F32), "seed": SEED}
+
+
+def _line(x_a=X, x_b=X[::-1], steps=3):
+    return {"x_a": x_a, "x_b": x_b, "steps": np.asarray(steps, I32)}
+
+
+INPUTS |= {
+    "NaN pixel, encode_sample": ("encode_sample", {"x": _with(np.nan), "seed": SEED}, first_not_finite),
+    "grey pixel, score": ("score", {"x": _with(0.5), "seed": SEED}, first_not_finite),
+    "no example, score": ("score", {"x": X[:0], "seed": SEED}, empty),
+    "grey pixel observed": ("impute", _impute(_with(0.5)), first_not_finite),
+    "negative pixel observed": ("impute", _impute(_with(-3)), first_not_finite),
+    "infinite pixel observed": ("impute", _impute(_with(np.inf)), first_not_finite),
+    "NaN pixel observed": ("impute", _impute(_with(np.nan)), first_not_finite),
+    "NaN in a gap": ("impute", _impute(_with(np.nan, place=(0, 0, 3, 0))), same_as("impute", **_impute())),
+    "grey in a gap": ("impute", _impute(_with(0.5, place=(0, 0, 3, 0))), same_as("impute", **_impute())),
+    "NaN in the mask": ("impute", _impute(mask=_with(np.nan, MASK)), first_not_finite),
+    "one mask for two": ("impute", _impute(mask=MASK[:1]), refused),
+    "two masks for one": ("impute", _impute(X[:1]), refused),
+    "a mask of one column": ("impute", _impute(mask=MASK[:, :, :1]), refused),
+    "no example, impute": ("impute", _impute(X[:0], MASK[:0]), empty),
+    "NaN pixel, no alarm allowed": ("is_anomaly", _decide(_with(np.nan)), alarms(1, 0)),
+    "grey pixel, no alarm allowed": ("is_anomaly", _decide(_with(0.5)), alarms(1, 0)),
+    "NaN level": ("is_anomaly", _decide(level=np.nan), alarms(1, 1)),
+    "infinite level": ("is_anomaly", _decide(level=np.inf), alarms(1, 1)),
+    "level below 0": ("is_anomaly", _decide(level=-1), alarms(0, 0)),
+    "two levels": ("is_anomaly", _decide(level=[0.1, 0.2]), refused),
+    "NaN pixel, interpolate": ("interpolate", _line(_with(np.nan)), first_line_nan),
+    "lines from one to two": ("interpolate", _line(X[:1]), refused),
+    "lines from two to one": ("interpolate", _line(x_b=X[:1]), refused),
+    "lines without a step": ("interpolate", _line(steps=-1), same_as("interpolate", **_line(steps=2))),
+    "grey pixel, personalise": ("personalise", _adapt(_with(0.5)), all_nan),
+    "NaN pixel, personalise": ("personalise", _adapt(_with(np.nan)), all_nan),
+    "infinite pixel, personalise": ("personalise", _adapt(_with(np.inf)), all_nan),
+    "grey pixel, no step": ("personalise", _adapt(_with(0.5), steps=0), all_nan),
+    "NaN rate": ("personalise", _adapt(rate=np.nan), all_nan),
+    "NaN adapter": ("personalise", _adapt(adapter=ADAPTER * np.nan), all_nan),
+    "steps below 0": ("personalise", _adapt(steps=-3), same_as("personalise", **_adapt(steps=0))),
+    "two rates": ("personalise", _adapt(rate=[0.1, 0.2]), refused),
+    "two numbers of steps": ("personalise", _adapt(steps=[1, 2]), refused),
+    "an adapter of one number": ("personalise", _adapt(adapter=ADAPTER[0, 0]), refused),
+    "an adapter of one column": ("personalise", _adapt(adapter=ADAPTER[:, :1]), refused),
+    "two adapters": ("personalise", _adapt(adapter=np.stack([ADAPTER, ADAPTER])), refused),
+    "an adapter of one column, decode": ("decode_personalised", {"z": Z, "adapter": ADAPTER[:, :1]}, refused),
+    "two adapters, decode": ("decode_personalised", {"z": Z, "adapter": np.stack([ADAPTER, ADAPTER])}, refused),
+    "NaN z, decode": (
+        "decode_personalised", {"z": _with(np.nan, Z, (0, 0)), "adapter": ADAPTER}, first_not_finite,
+    ),
+    "an adapter of one column, elbo": (
+        "elbo_personalised", {"x": X, "adapter": ADAPTER[:, :1], "seed": SEED}, refused,
+    ),
+    "two adapters, elbo": (
+        "elbo_personalised", {"x": X, "adapter": np.stack([ADAPTER, ADAPTER]), "seed": SEED}, refused,
+    ),
+    "grey pixel, elbo": ("elbo_personalised", {"x": _with(0.5), "adapter": ADAPTER, "seed": SEED}, first_not_finite),
+}  # fmt: skip
+
 
 def _table():
     for kind in ("saved_model", "tflite"):
@@ -144,8 +239,13 @@ def model():
 @pytest.fixture(scope="module")
 def folder(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
-    export.saved_model(model, folder / "1")
-    export.tflite(model, folder / "model.tflite", source=folder / "1")
+    calibration = anomaly.calibrate(anomaly.NegativeELBO(model, samples=2, progress=False), np.tile(X, [10, 1, 1, 1]))
+    extras = [
+        export.EncodeSample(), export.Score(2), export.IsAnomaly(calibration), export.Interpolate(),
+        export.Impute(2, 3), export.Personalise(),
+    ]  # fmt: skip
+    export.saved_model(model, folder / "1", extras=extras)
+    export.tflite(model, folder / "model.tflite", extras=extras, source=folder / "1")
     model.save(folder / "model.keras")
     return folder
 
@@ -374,9 +474,12 @@ def _as(module, class_name, registered_name=None, **config):
 
 
 def _lambda(path):
-    """A layer whose function writes a file beside the model when it is made or called."""
+    """A layer whose function writes a file beside the model when it is made or called.
+
+    The name of the file is a constant of its code: JSON would make a list of default values, which Keras refuses.
+    """
     mark = str(path.with_name("ran"))
-    layer = keras.layers.Lambda(lambda x, mark=mark: (open(mark, "w").close(), x)[1])
+    layer = keras.layers.Lambda(eval(f"lambda x: (open({mark!r}, 'w').close(), x)[1]"))  # noqa: S307 - of this file
     hostile = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
     _edit(lambda node: {**hostile, "name": node.get("name")})(path)
 
@@ -451,6 +554,20 @@ def test_a_hostile_keras_file_is_refused_and_runs_nothing(folder, tmp_path, name
         with pytest.raises(ValueError, match=r"Expected a (\.keras file of a )?tfvae model\. Received: .*model\.keras"):
             load(source)
     assert not (tmp_path / "ran").exists(), "code in the file was run"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_lambda_is_what_is_refused_and_would_have_run(folder, tmp_path):
+    """The same file runs its code where Keras is told to trust it, so that the test above can fail."""
+    file = tmp_path / "model.keras"
+    shutil.copyfile(folder / "model.keras", file)
+    _lambda(file)
+    with pytest.raises(ValueError, match="Requested the deserialization of a `Lambda` layer"):
+        load_model(file)
+    assert not (tmp_path / "ran").exists()
+    with contextlib.suppress(ValueError):  # the weights of a Dense layer do not fit one without
+        keras.models.load_model(file, safe_mode=False)
+    assert (tmp_path / "ran").exists()
 
 
 @pytest.mark.filterwarnings("ignore:Skipping invalid path")

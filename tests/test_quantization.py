@@ -309,6 +309,22 @@ def test_a_part_keeps_its_loops(folder, x, tmp_path):
     np.testing.assert_array_equal(part["log_evidence"], whole["log_evidence"])
 
 
+def test_masked_weights_are_called_as_the_model_calls_them(tmp_path, x):
+    """The file holds them without those that the mask takes away."""
+    keras.utils.clear_session()
+    likelihood = heads.Bernoulli((8, 8, 1))
+    model = zoo.iaf((8, 8, 1), D, units=(16,), hidden=(8,), steps=2, likelihood=likelihood, seed=1)
+    export.tflite(model, tmp_path / "m.tflite", without=("generate",))
+    report = export.quantize(
+        model, tmp_path / "q.tflite", export.Float16(), x, source=tmp_path / "m.tflite", samples=2, examples=20
+    )
+    flow = model.encoder.head.networks
+    masked = {f"encoder/{kernel.path.removeprefix('encoder/')}" for layer in flow for kernel in layer.kernels}
+    assert len(masked) == 4 and masked < set(report.costs), report.costs
+    assert {name.split("/")[0] for name in report.costs} == {"encoder", "decoder"}
+    assert report.posterior_measure == "mean of q moved, in deviations"
+
+
 @pytest.mark.slow
 def test_convolutions_and_other_posteriors(splits, tmp_path):
     """Both ways through a grid, and a posterior whose divergence has another form."""

@@ -1,6 +1,7 @@
 """`tfvae train` from beginning to end, killed and resumed, and the other commands on what it leaves."""
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ from tfvae.files import replacing
 from tfvae.run import Options
 
 COMMAND = [sys.executable, "-m", "tfvae", "train", "--units", "24", "--latent-dim", "2", "--samples", "20"]
+REFUSED = ("elbo", "log_evidence")
 FILES = {"card.json", "card.md", "logs", "model.keras", "model.tflite", "pictures", "run.json", "saved_model"}
 
 
@@ -98,6 +100,13 @@ def test_evaluate_and_export_work_on_a_run(finished, tmp_path):
     done = CliRunner().invoke(app, ["export", str(finished / "model.keras"), "--out", str(tmp_path / "ship")])
     assert done.exit_code == 0, done.output
     assert {path.name for path in (tmp_path / "ship").iterdir()} == {"saved_model", "model.tflite"}
+    _check_digests(done.output, tmp_path / "ship" / "model.tflite")
+
+
+def _check_digests(output, *files):
+    """What is said of the files that were written is what they hold."""
+    said = [f"SHA-256 of {file}: {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in sorted(files)]
+    assert [line for line in output.splitlines() if line.startswith("SHA-256")] == said
 
 
 def test_a_smaller_file_is_written_beside_the_float_one(finished, tmp_path):
@@ -108,6 +117,7 @@ def test_a_smaller_file_is_written_beside_the_float_one(finished, tmp_path):
     done = CliRunner().invoke(app, [*command, "int8", "--max-loss-nats", "5"])
     assert done.exit_code == 0 and "change of the ELBO" in done.output, done.output
     assert {path.name for path in ship.iterdir()} == {"saved_model", "model.tflite", "model.int8.tflite"}
+    _check_digests(done.output, ship / "model.tflite", ship / "model.int8.tflite")
 
 
 def test_signatures_are_added_by_their_names(finished, tmp_path):
@@ -126,6 +136,31 @@ def test_signatures_are_added_by_their_names(finished, tmp_path):
     flagged = decide(x=x, level=np.float32(0.1), seed=seed)["is_anomaly"]
     assert 0.02 < flagged.mean() < 0.25  # exchangeable with the validation examples that it is calibrated on
     assert decide(x=1 - x, level=np.float32(0.1), seed=seed)["is_anomaly"].mean() > 0.9
+
+
+def test_what_a_point_mass_cannot_offer_is_left_out_and_said(tmp_path):
+    """It has no density, and so no elbo, whatever is written."""
+    model = str(tmp_path / "model.keras")
+    tfvae.zoo.wae_mmd((8, 8, 1), 2, units=(4,), seed=0).save(model)
+    for options, targets in (
+        (["--out", str(tmp_path / "ship")], ["ship/saved_model/1", "ship/model.tflite"]),
+        (["--serving", str(tmp_path / "digits")], ["digits/1"]),
+    ):
+        done = CliRunner().invoke(app, ["export", model, *options])
+        assert done.exit_code == 0, done.output
+        said = [f"{tmp_path / target} goes without {name}: a point mass" for target in targets for name in REFUSED]
+        assert all(line in done.output for line in said), done.output
+        assert done.output.count("goes without") == len(said)
+        for target in targets:
+            loaded = (
+                Interpreter(str(tmp_path / target)).get_signature_list()
+                if target.endswith(".tflite")
+                else tf.saved_model.load(str(tmp_path / target)).signatures
+            )
+            assert {"serving_default", "encode", "decode", "generate"} == set(loaded)
+    done = CliRunner().invoke(app, ["export", model, "--data", "digits", "--quantize", "int8", "--out", str(tmp_path)])
+    assert done.exit_code == 1 and "Expected a model with an elbo, because --quantize" in done.output, done.output
+    assert not (tmp_path / "model.tflite").exists()
 
 
 def test_versions_for_a_server_follow_each_other(finished, tmp_path):

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import time
 import urllib.error
@@ -155,9 +156,10 @@ class Browser:
                 return
         raise AssertionError(f"{name} is not reached by Tab")
 
-    def picture(self, path):
-        """Draw the whole page into a file."""
-        width, height = self.script("return [innerWidth, document.documentElement.scrollHeight]")
+    def picture(self, path, height=None):
+        """Draw the page into a file, down to its end if no height is given."""
+        width, end = self.script("return [innerWidth, document.documentElement.scrollHeight]")
+        height = height or end
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
         path.write_bytes(base64.b64decode(taken["data"]))
@@ -166,6 +168,12 @@ class Browser:
         self.driver.quit()
         self.server.shutdown()
         self.server.server_close()
+
+
+def _pictures(browser, folder):
+    """Write what the README shows: the whole page on a desk, and what a phone shows of it first."""
+    browser.open(*DESKTOP).picture(folder / "browser_page.png")
+    browser.open(*PHONE).picture(folder / "browser_phone.png", PHONE[1])
 
 
 def _browser(folder, profile):
@@ -345,6 +353,15 @@ def test_an_accessibility_check_passes(browser, axe, screen, scheme, tmp_path):
         )
 
 
+def test_the_readme_shows_what_a_command_draws(browser, tmp_path):
+    readme, folder = PAGE.parents[3] / "README.md", "tutorials/pictures"
+    _pictures(browser, tmp_path)
+    for name, width in (("browser_page.png", DESKTOP[0]), ("browser_phone.png", 2 * PHONE[0])):
+        with Image.open(tmp_path / name) as drawn, Image.open(readme.parent / folder / name) as kept:
+            assert drawn.width == kept.width == width and len(drawn.convert("RGB").getcolors(10**6)) > 50
+        assert f"{folder}/{name}" in readme.read_text(encoding="utf-8")
+
+
 def test_without_images_and_elbo_the_page_goes_without_canvas_and_scores(brought, tmp_path):
     noise = np.random.default_rng(0)
     splits = data.from_arrays(*(noise.normal(size=[n, 6]).astype("float32") for n in (90, 30, 30)))
@@ -448,3 +465,15 @@ def test_the_map_is_a_plane_of_the_latent_space():
     two = latent_map(z[:, :2])
     np.testing.assert_array_equal(two.points @ two.axes + two.origin, z[:, :2])
     assert latent_map(z[:, :1]).titles == ("z 1",)
+
+
+if __name__ == "__main__":  # draws the pictures of the README, of a preset
+    with tempfile.TemporaryDirectory() as scratch:
+        made, root = Path(scratch, "page"), Path(__file__).parent.parent
+        done = CliRunner().invoke(app, ["export", "--web", str(made), str(root / "savedmodels" / "vae_static_mnist")])
+        print(done.output)
+        shown = _browser(made, Path(scratch, "profile"))
+        try:
+            _pictures(shown, root / "tutorials" / "pictures")
+        finally:
+            shown.close()

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from oracle import linear_gaussian
 from scipy.stats import norm
+from typer.testing import CliRunner
 
 from tfvae import data, export, zoo
+from tfvae.cli import app
+from tfvae.cli.splitting import split
 from tfvae.errors import ExportError
 from tfvae.export import wire_coder
 from tfvae.export.wire_measurement import SPACE_FILLING_LOSS
+from tfvae.run import Options
 
 
 def tables(rng, size):
@@ -261,3 +265,37 @@ def test_nothing_to_take_out_is_refused(parts, tmp_path):
     with pytest.raises(ExportError, match="Expected a TFLite file"):
         export.decoder(tmp_path / "text.tflite", tmp_path / "no.tflite")
     assert [path.name for path in tmp_path.iterdir()] == ["text.tflite"]
+
+
+def test_a_command_writes_what_either_device_needs(parts, tmp_path):
+    """The two files are those of the library, and the codec is that of the validation examples."""
+    model, ship = parts[0], tmp_path / "ship"
+    model.save(tmp_path / "model.keras")
+    command = ["export", str(tmp_path / "model.keras"), "--data", "digits", "--out", str(ship), "--split"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    names = {"encoder": ("encode",), "decoder": ("decode", "generate")}
+    files = {f"model.{name}.tflite" for name in names}
+    assert {path.name for path in ship.iterdir()} == {"saved_model", "model.tflite", "model.codec.json", *files}
+    for name, signatures in names.items():
+        getattr(export, name)(ship / "model.tflite", tmp_path / "part.tflite")
+        assert (ship / f"model.{name}.tflite").read_bytes() == (tmp_path / "part.tflite").read_bytes()
+        assert f"model.{name}.tflite holds {', '.join(signatures)}: " in done.output
+    splits = Options.choose(data="digits").load_data()
+    mine = export.latent_codec(model, splits.array("validation"))
+    theirs = export.LatentCodec.load(ship / "model.codec.json")
+    z = runner(ship / "model.encoder.tflite", "encode")(x=splits.array("test")[:20])["mean"]
+    np.testing.assert_array_equal(theirs.decode(mine.encode(z)), mine.decode(mine.encode(z)))
+    done = CliRunner().invoke(app, [*command, "--web", str(tmp_path / "page")])
+    assert done.exit_code == 2 and "Expected --web alone" in done.output.replace("\n", " ")
+
+
+def test_where_there_is_no_density_no_codec_is_written(tmp_path):
+    model, splits = zoo.wae_mmd((8, 8, 1), 2, units=(8,), seed=0), data.load("digits")
+    export.tflite(model, tmp_path / "model.tflite", without=("elbo", "log_evidence"))
+    (tmp_path / "model.codec.json").write_text("of an older model")
+    said = []
+    split(model, tmp_path / "model.tflite", splits, said.append)
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"model.tflite", "model.encoder.tflite", "model.decoder.tflite"}
+    assert "model.codec.json is left out: Expected a posterior with a density" in said[-1]

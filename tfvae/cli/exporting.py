@@ -1,11 +1,14 @@
 """`tfvae export`."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tfvae.cli import splitting
 from tfvae.cli.inputs import (
     DataDirOption,
     DataOption,
@@ -46,12 +49,17 @@ def export_command(
         str | None, typer.Option(help="Write model.SCHEME.tflite too: float16, dynamic or int8; it needs the data.")
     ] = None,
     max_loss_nats: Annotated[float, typer.Option(min=0.0, help="ELBO per example that it may lose.")] = 1.0,
+    split: Annotated[
+        bool, typer.Option("--split", help="Write model.encoder.tflite, model.decoder.tflite and model.codec.json too.")
+    ] = False,
 ) -> None:
     """Write saved_model/1 and model.tflite of a saved model, and compare both with it.
 
-    Or write a page for browsers, or the next version of a folder that TF Serving watches.
+    Or write a page for browsers, or the next version of a folder that TF Serving watches. Signatures that the model
+    cannot offer are left out and named.
     """
-    _agree({"--out": out, "--web": web, "--serving": serving, "--quantize": quantize, "--extra": extra})
+    _agree({"--out": out, "--web": web, "--serving": serving, "--quantize": quantize, "--extra": extra,
+            "--split": split})  # fmt: skip
     if web is not None:
         write_page(path, web, data, data_dir, runtime)
         typer.echo(f"wrote {web}; look at it: tfvae explore {web}")
@@ -59,12 +67,16 @@ def export_command(
     from tfvae.data import DatasetNotAvailable
 
     try:
-        model, splits, extras = _read(path, data, data_dir, quantize, extra or ())
+        model, splits, extras = _read(path, data, data_dir, quantize, extra or (), split)
         if serving is not None:
             _serve(model, serving, extras)
         else:
             folder = out or (path if path.is_dir() else path.parent)
             _write(model, folder, extras, splits, quantize, max_loss_nats)
+            if split and splits is not None:
+                splitting.split(model, folder / "model.tflite", splits, typer.echo)
+            for file in sorted(folder.glob("model*.tflite")):  # for runtimes that do not check what they load
+                typer.echo(f"SHA-256 of {file}: {hashlib.sha256(file.read_bytes()).hexdigest()}")
     except (ValueError, OSError, DatasetNotAvailable, ExportError) as error:
         fail(error)
 
@@ -79,7 +91,7 @@ def _agree(given: Mapping[str, object]) -> None:
 
 
 def _read(
-    path: Path, data: str | None, data_dir: str | None, quantize: str | None, names: Sequence[str]
+    path: Path, data: str | None, data_dir: str | None, quantize: str | None, names: Sequence[str], split: bool
 ) -> "tuple[AbstractVAE, Splits | None, list[Extra]]":
     """Return the model, its data where something asks for them, and the signatures to add."""
     from tfvae.run import extras, quantising
@@ -87,21 +99,37 @@ def _read(
     if quantize is not None:
         one_of("quantize", quantize, quantising.SCHEMES)
     names = extras.known(names)
-    if quantize is None and extras.CALIBRATED not in names:
+    if quantize is None and not split and extras.CALIBRATED not in names:
         model, splits = load_model(path), None
     else:
         model, recipe = load(path, data)
+        if quantize is not None:
+            _measurable(model)
         splits = recipe.load_data(data_dir)
     return model, splits, extras.chosen(names, model, splits)
+
+
+def _measurable(model: "AbstractVAE") -> None:
+    """Refuse a model whose loss cannot be measured, before anything is written."""
+    from tfvae import export
+
+    refused = export.refusals(model)
+    if "elbo" in refused:
+        raise ExportError(
+            "Expected a model with an elbo, because --quantize measures what a smaller file loses of it; leave that "
+            f"option out. Received: {model.name}, without it, because {refused['elbo']}"
+        )
 
 
 def _serve(model: "AbstractVAE", folder: Path, extras: "Sequence[Extra]") -> None:
     from tfvae import export
     from tfvae.export.serving import next_version
+    from tfvae.run.exporting import offered
 
-    version = next_version(folder)
-    typer.echo(export.serving(model, folder, version, extras=extras))
-    typer.echo(f"wrote {folder / str(version)}")
+    target = folder / str(next_version(folder))
+    write = partial(export.serving, model, folder, int(target.name), extras=extras)
+    typer.echo(offered(write, target, typer.echo)[0])
+    typer.echo(f"wrote {target}")
 
 
 def _write(
@@ -114,10 +142,14 @@ def _write(
 ) -> None:
     from tfvae import export
     from tfvae.run import quantising
+    from tfvae.run.exporting import offered
 
     saved, lite = folder / "saved_model" / "1", folder / "model.tflite"
-    typer.echo(export.saved_model(model, saved, extras=extras))
-    typer.echo(export.tflite(model, lite, extras=extras, source=saved))
+    for write, target in (
+        (partial(export.saved_model, model, saved, extras=extras), saved),
+        (partial(export.tflite, model, lite, extras=extras, source=saved), lite),
+    ):
+        typer.echo(offered(write, target, typer.echo)[0])
     if quantize is not None and splits is not None:
         typer.echo(quantising.quantise(model, lite, quantize, splits, max_loss_nats))
     typer.echo(f"wrote {saved} and {lite}")

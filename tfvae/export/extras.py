@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfvae.distributions.moments import centre
 from tfvae.errors import ExportError, positive_int
 from tfvae.evaluation.anomaly import Calibration, NegativeELBO
-from tfvae.export.inputs import noise, on_support
+from tfvae.export.inputs import alike, noise, on_support, single
 from tfvae.export.signature import Signature, signature
 from tfvae.models.variational import AbstractVAE
 from tfvae.random import draw, has_rule
@@ -86,8 +86,8 @@ class IsAnomaly(Extra):
 
     Inputs are x, the level (float32 []) and a seed; outputs `is_anomaly` (int32 [B], 1 for an anomaly), `p_value` and
     `score` in nats, each [B]. The scores of the calibration data are stored inside, so that the level is chosen where
-    the model runs. A score that is
-    NaN, as that of an example off the support, is an anomaly.
+    the model runs. What cannot be decided is an anomaly: a score that is NaN, as that of an example off the support,
+    at every level, and all examples at a level that is NaN.
 
     Args:
         calibration: of `anomaly.calibrate`, with an `anomaly.NegativeELBO` of the model that is exported.
@@ -124,7 +124,8 @@ class IsAnomaly(Extra):
             found = _score(model, x, score.samples, seed)
             at_least = tf.cast(calibrated[None, :] >= found[:, None], found.dtype)  # [B, n]
             p_value = (1.0 + tf.reduce_sum(at_least, -1)) / (len(calibrated) + 1.0)
-            return {"is_anomaly": tf.cast(p_value <= level, tf.int32), "p_value": p_value, "score": found}
+            passed = tf.logical_and(p_value > single(level), tf.logical_not(tf.math.is_nan(found)))  # false of NaN
+            return {"is_anomaly": tf.where(passed, 0, 1), "p_value": p_value, "score": found}
 
         return {"is_anomaly": signature(model, is_anomaly, "x", "level", "seed")}
 
@@ -134,7 +135,8 @@ class Interpolate(Extra):
 
         z_t = (1 - t) m_a + t m_b,   t = 0, 1 / (T - 1), ..., 1
 
-    m is the point that stands for the posterior, as in `encode`; T is at least 2.
+    m is the point that stands for the posterior, as in `encode`; T is at least 2. As many x_b as x_a, or they are
+    refused.
 
     Example:
         >>> import tfvae
@@ -144,7 +146,7 @@ class Interpolate(Extra):
 
     def signatures(self, model: AbstractVAE) -> dict[str, Signature]:
         def interpolate(x_a: tf.Tensor, x_b: tf.Tensor, steps: tf.Tensor) -> dict:
-            steps = tf.maximum(steps, 2)
+            steps, x_b = tf.maximum(steps, 2), alike(x_b, x_a)
             a, b = centre(model.encoder(x_a)), centre(model.encoder(x_b))  # [B, D]
             t = tf.cast(tf.range(steps), a.dtype) / tf.cast(steps - 1, a.dtype)
             z = a + t[:, None, None] * (b - a)  # [T, B, D]

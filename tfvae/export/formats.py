@@ -68,7 +68,7 @@ def tflite(
         path: where to write; an older file there is replaced once the new one agrees.
         without: names of signatures to leave out, such as those that need an operator which is not built in.
         extras: signatures beyond the six that every export has, such as `[export.Score(), export.Impute()]`.
-        source: folder of a SavedModel of this model, if there is one, to convert instead of a new one: half the time.
+        source: folder of a SavedModel of this model, if there is one, to convert: none is written for it.
 
     Returns:
         The largest differences from the Keras model, a `Parity`.

@@ -6,7 +6,7 @@ from tensorflow_probability import distributions as tfd
 from tfvae.distributions.observed import ObservedElements, SelfMaskedElements
 from tfvae.errors import ExportError, positive_int
 from tfvae.export.extras import Extra, require_rate
-from tfvae.export.inputs import noise
+from tfvae.export.inputs import alike, noise, or_nan
 from tfvae.export.signature import Signature, signature
 from tfvae.heads.base import Elements
 from tfvae.models.variational import AbstractVAE
@@ -23,7 +23,8 @@ class Impute(Extra):
     Outputs are `x`, [B, *event], observed values as they came, and `effective_sample_size`, 1 / sum_k w_k^2, [B]: where
     it is close to 1, K is too small. Each round fills the gaps with the estimate of the one before, so that the
     posterior it draws from fits the observed values better; the weights make every round consistent as K grows. What
-    stands in a gap of x is never read; it may be NaN.
+    stands in a gap of x is never read; it may be NaN. An example with an observed value that is NaN or off the support,
+    or with NaN in its mask, gives NaN. A mask of another size than x is refused.
 
     Args:
         rounds: how often the gaps are filled.
@@ -55,13 +56,17 @@ class Impute(Extra):
         first = tf.reduce_mean(model.decoder(prior).mean(), 0).numpy()  # [*event], a constant of the export
 
         def impute(x: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> dict:
+            mask = alike(mask, x)
             observed = mask > 0.5
+            known = tf.logical_and(model.fits.support.contains(x), tf.logical_not(tf.math.is_nan(x)))
+            fit = tf.where(observed, known, tf.logical_not(tf.math.is_nan(mask)))
+            holds = tf.reduce_all(fit, tf.range(1, tf.rank(x)))  # [B]
             filled, size = tf.where(observed, x, first), tf.zeros(tf.shape(x)[:1], x.dtype)
             for number in range(self.rounds):
                 place = noise(seed)._replace(sample=number * self.samples)
                 expected, size = self._expected(model, filled, observed, place)
                 filled = tf.where(observed, x, expected)
-            return {"x": filled, "effective_sample_size": size}
+            return or_nan(holds, {"x": filled, "effective_sample_size": size})
 
         return {"impute": signature(model, impute, "x", "mask", "seed")}
 

@@ -15,11 +15,38 @@ def noise(seed: tf.Tensor) -> Seed:
     return Seed(tf.stack([tf.reshape(low, []), tf.reshape(high, [])]))
 
 
-def on_support(model: AbstractVAE, x: tf.Tensor, scores: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Return scores [B] by name, NaN for an example off the likelihood's support, which has no density there."""
+def single(value: tf.Tensor) -> tf.Tensor:
+    """Return one number as [1]; a runtime refuses none or several, which would be spread over the examples."""
+    return tf.reshape(tf.ensure_shape(value, []), [1])
+
+
+def alike(value: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Return a tensor of x's shape; a runtime refuses another one, which would be spread over the examples.
+
+    TFLite drops the check, and TensorFlow the change of shape, which looks like none.
+    """
+    with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(value), tf.shape(x))]):
+        return tf.reshape(value, tf.shape(x))
+
+
+def supported(model: AbstractVAE, x: tf.Tensor) -> tf.Tensor:
+    """Tell which examples lie on the likelihood's support, [B]."""
     inside = [
         tf.reduce_all(support.contains(x[..., columns]), tf.range(1, tf.rank(x)))
         for columns, support in model.fits.support.parts()
     ]  # [B] each
-    holds = tf.reduce_all(tf.stack(inside), 0)
-    return {name: tf.where(holds, value, tf.cast(float("nan"), x.dtype)) for name, value in scores.items()}
+    return tf.reduce_all(tf.stack(inside), 0)
+
+
+def or_nan(holds: tf.Tensor, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Return values [B, ...] by name, NaN for an example where `holds`, [B], does not."""
+    found = {}
+    for name, value in values.items():
+        each = tf.reshape(holds, [-1, *[1] * (value.shape.rank - 1)])  # [B, 1, ...]
+        found[name] = tf.where(each, value, tf.cast(float("nan"), value.dtype))
+    return found
+
+
+def on_support(model: AbstractVAE, x: tf.Tensor, scores: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Return scores [B] by name, NaN for an example off the likelihood's support, which has no density there."""
+    return or_nan(supported(model, x), scores)

@@ -9,7 +9,7 @@ from tensorflow_probability import math as tfm
 from tfvae.conditional import Conditional
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra, require_rate
-from tfvae.export.inputs import noise, on_support
+from tfvae.export.inputs import noise, on_support, single, supported
 from tfvae.export.signature import Signature, signature
 from tfvae.heads.base import Head
 from tfvae.models.variational import AbstractVAE
@@ -24,7 +24,7 @@ class Personalise(Extra):
     is kept inside: `personalise` takes `x`, the `adapter`, the `learning_rate`, the number of `steps` and a `seed`, and
     returns the new `adapter` and the `elbo` of each example with it, [B]. One draw of z for each example serves all
     steps, for which the decoder's network runs once. Only the distortion depends on a, so that the gradient is that of
-    the ELBO.
+    the ELBO. From examples of which one is off the support comes an adapter of NaN; one of another size is refused.
 
     Raises:
         ExportError: if the decoder is not a network with a head of this library, the model has no rate, or the
@@ -62,16 +62,16 @@ class _Personal(NamedTuple):
     head: Head
 
     def decode(self, z: tf.Tensor, adapter: tf.Tensor) -> dict:
-        return {"mean": self.head.distribution(self._parameters(z) + adapter).mean()}
+        return {"mean": self.head.distribution(self._parameters(z) + self._whole(adapter)).mean()}
 
     def elbo(self, x: tf.Tensor, adapter: tf.Tensor, seed: tf.Tensor) -> dict:
-        return self._bound(x, *self._drawn(x, seed), adapter)
+        return self._bound(x, *self._drawn(x, seed), self._whole(adapter))
 
     def adapt(
         self, x: tf.Tensor, adapter: tf.Tensor, learning_rate: tf.Tensor, steps: tf.Tensor, seed: tf.Tensor
     ) -> dict:
         (eta, rate), examples = self._drawn(x, seed), tf.shape(x)[0]
-        share = learning_rate / tf.cast(tf.maximum(examples, 1), x.dtype)
+        share, adapter = single(learning_rate) / tf.cast(tf.maximum(examples, 1), x.dtype), self._whole(adapter)
 
         def step(number: tf.Tensor, adapter: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             def add(which: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -82,7 +82,13 @@ class _Personal(NamedTuple):
             return number + 1, adapter + share * total
 
         _, adapter = tf.while_loop(lambda number, _: number < steps, step, (tf.constant(0), adapter))
-        return {"adapter": adapter, **self._bound(x, eta, rate, adapter)}
+        adapter = tf.where(tf.reduce_all(supported(self.model, x)), adapter, tf.cast(float("nan"), x.dtype))
+        return {"adapter": adapter[0], **self._bound(x, eta, rate, adapter)}
+
+    def _whole(self, adapter: tf.Tensor) -> tf.Tensor:
+        """Return an adapter as [1, *event[:-1], width]; a runtime refuses another size, which would be broadcast."""
+        shape = [*self.model.fits.event_shape[:-1], self.head.width]
+        return tf.reshape(tf.ensure_shape(adapter, shape), [1, *shape])
 
     def _parameters(self, z: tf.Tensor) -> tf.Tensor:
         return self.head.parameters(self.network(z))  # [B, *event[:-1], width]
@@ -101,6 +107,6 @@ def _gradient(head: Head, x: tf.Tensor, eta: tf.Tensor, adapter: tf.Tensor) -> t
 
     With a batch of unknown size the gradient of what is broadcast needs an operator that TFLite has not.
     """
-    shifted = (eta + adapter)[None]  # [1, *event[:-1], width]
+    shifted = eta[None] + adapter  # [1, *event[:-1], width]
     _, gradient = tfm.value_and_gradient(lambda eta: head.distribution(eta).log_prob(x[None]), shifted)
-    return gradient[0]
+    return gradient

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import ExportError, did_you_mean, number_in, positive_int, whole_number_in
@@ -15,15 +14,14 @@ from tfvae.evaluation.printing import plain, plus_minus
 from tfvae.export import formats, verification
 from tfvae.export import quantization_measurement as measurement
 from tfvae.export.extras import Extra
-from tfvae.export.quantization_graph import Graph, divide
+from tfvae.export.quantization_graph import Graph
 from tfvae.export.quantization_measurement import Change
+from tfvae.export.quantization_names import SCALE, named
 from tfvae.export.quantization_schemes import Range, Scheme, rewritten
 from tfvae.files import replacing
-from tfvae.heads import DiagonalNormal
 from tfvae.models.variational import AbstractVAE, require_vae
 
 _MEASURED = ("elbo", "log_evidence", "encode")  # signatures without which the gate is blind
-_SCALE = " (scale)"
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,8 @@ class QuantizationReport:
     posterior: Change
     """How far q(z | x) moved, from 0: see `posterior_measure`."""
     posterior_measure: str
-    """KL(q || q') in nats for diagonal normals; for other families how far the mean moved, in deviations."""
+    """KL(q || q') in nats for diagonal normals; for other families, of which a file gives mean and deviation but no
+    density, a displacement: how far the mean moved, in deviations."""
     bytes_before: int
     """Size of the float file."""
     bytes_after: int
@@ -129,8 +128,8 @@ def quantize(
         keep: names of weights, as in the report's `costs`, to leave in float.
         without: names of signatures to leave out; not those that measure: elbo, log_evidence, encode.
         extras: signatures beyond those, as for `tflite`.
-        source: a float file that `export.tflite` wrote of this model, if there is one, to quantise instead of a new
-            one: a fifth of the time. Its signatures decide, and `without` and `extras` do not.
+        source: a float file that `export.tflite` wrote of this model, if there is one, to quantise: none is
+            converted for it. Its signatures decide, and `without` and `extras` do not.
         samples: importance samples for each example.
         examples: how many examples to measure at most.
         seed: seed of the draws, from 0 to 2^31 - 1.
@@ -164,7 +163,7 @@ def quantize(
             formats.tflite(model, floats, without, extras=extras)
         workshop = _Workshop(model, floats, scheme, x, seed)
         kept = workshop.known(keep)
-        rescued = {name for name in workshop.names - kept if name.endswith(_SCALE)}
+        rescued = {name for name in workshop.names - kept if name.endswith(SCALE)}
         if rescued and not workshop.loss(workshop.names - kept) <= limit:
             kept |= rescued if workshop.loss(workshop.names - kept - rescued) <= limit else set()
         target.write_bytes(workshop.build(workshop.names - kept))
@@ -181,7 +180,7 @@ class _Workshop:
     def __init__(self, model: AbstractVAE, path: Path, scheme: Scheme, x: np.ndarray, seed: int):
         self.model, self.scheme, self.x, self.seed = model, scheme, x, seed
         self.float = content = _checked(model, path, x)
-        graph = _named(model, content)
+        graph = named(model, content)
         self.labels, self.divided = graph.names, graph.content()
         self.names = {graph.names[kernel.buffer] for _, kernel, _ in graph.kernels()}
         if not self.names:
@@ -243,37 +242,6 @@ def _checked(model: AbstractVAE, path: Path, x: np.ndarray) -> bytes:
     if "log_evidence" not in measurement.offered(content):
         raise ExportError(f"Expected a file with the signature log_evidence. Received: {path}, without it")
     return content
-
-
-def _named(model: AbstractVAE, content: bytes) -> Graph:
-    """Return a file as a graph whose weights are called as the model's variables, a posterior's scales apart."""
-    graph, variables = Graph(content, {}), _variables(model)
-    head = getattr(model.encoder, "head", None)
-    posterior = head.projection.linear.kernel if isinstance(head, DiagonalNormal) else None
-    ordered = {name: np.sort(np.ravel(tf.convert_to_tensor(variable))) for name, variable in variables.items()}
-    divided = {}
-    for _, kernel, tensor in graph.kernels():
-        values = np.sort(np.ravel(graph.values(tensor)))  # the file transposes them
-        for name in (name for name, others in ordered.items() if np.array_equal(values, others)):
-            graph.names[kernel.buffer] = name
-            if variables[name] is posterior:
-                divided[kernel.buffer] = name
-            break
-    for buffer, name in divided.items():
-        divide(graph, buffer, (name + " (location)", name + _SCALE))
-    return graph
-
-
-def _variables(model: AbstractVAE) -> dict[str, object]:
-    """Return the model's variables by part and path, which differ: a loaded model's paths begin below the part."""
-    found: dict[str, object] = {}
-    for part in ("encoder", "decoder", "prior"):
-        for variable in getattr(model, part).variables:
-            path = part + "/" + variable.path.removeprefix(part + "/")
-            known = any(variable is other for other in found.values())
-            if not known:
-                found[path if path not in found else f"{path} #{len(found)}"] = variable
-    return found
 
 
 def _too_dear(report: QuantizationReport, limit: float, path: str | Path) -> ExportError:

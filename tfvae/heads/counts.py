@@ -16,9 +16,9 @@ def expected_count(raw: tf.Tensor) -> tf.Tensor:
     """Map real numbers to means of counts: 1e-5 + exp(raw) up to raw = 10, and e^10 (raw - 9) beyond.
 
     The logarithm is the usual link, since counts differ by factors; its inverse goes on as a straight line before a
-    bad step can make a mean infinite. The floor keeps the logarithm of a mean finite.
+    bad step can make a mean infinite. The floor keeps the logarithm of a mean finite. TFLite has no gradient of relu.
     """
-    return SCALE_FLOOR + tf.exp(tf.minimum(raw, _LINEAR)) * (1.0 + tf.nn.relu(raw - _LINEAR))
+    return SCALE_FLOOR + tf.exp(tf.minimum(raw, _LINEAR)) * (1.0 + tf.maximum(raw - _LINEAR, 0.0))
 
 
 @keras.saving.register_keras_serializable(package="tfvae")

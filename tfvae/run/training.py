@@ -12,12 +12,12 @@ import tensorflow as tf
 from tfvae import export
 from tfvae.callbacks import Checkpoint
 from tfvae.data import Splits
-from tfvae.errors import ExportError
 from tfvae.files import discard, is_temporary, sweep, write_json
 from tfvae.models.loading import load_model
 from tfvae.models.variational import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.run import card, manifest, pictures
+from tfvae.run.exporting import offered
 from tfvae.run.measurement import measure
 
 _SECONDS = 30.0  # of training that a killed run loses at most
@@ -143,11 +143,16 @@ def _finish(model: AbstractVAE, recipe: Recipe, splits: Splits, folder: Path, ve
         chosen.replace(folder / "model.keras")
     (folder / "checkpoint.keras").unlink(missing_ok=True)
     say("exporting saved_model/1 and model.tflite, comparing both with the Keras model")
-    served = folder / "saved_model" / "1"
-    parity, refused = {}, {}
-    parity["SavedModel"], refused["SavedModel"] = _export(export.saved_model, model, served, say)
-    convert = partial(export.tflite, source=served)
-    parity["TFLite"], refused["TFLite"] = _export(convert, model, folder / "model.tflite", say)
+    served, lite = folder / "saved_model" / "1", folder / "model.tflite"
+    parity: dict[str, dict[str, float]] = {}
+    refused: dict[str, dict[str, str]] = {}
+    for write, target in (
+        (partial(export.saved_model, model, served), served),
+        (partial(export.tflite, model, lite, source=served), lite),
+    ):
+        found, without = offered(write, target, say)
+        parity |= found.differences
+        refused |= dict.fromkeys(found.differences, without)
     say("drawing pictures")
     pictures.draw_all(model, splits, folder / "pictures")
     say(f"measuring {splits.sizes['test']} test examples, with {recipe.samples} samples of the evidence of each")
@@ -155,17 +160,3 @@ def _finish(model: AbstractVAE, recipe: Recipe, splits: Splits, folder: Path, ve
     measured = measure(model, splits.array("test"), recipe.samples, progress=verbose > 0)
     say(f"measured in {time.monotonic() - started:.0f} s")
     return card.write(folder, model, recipe, splits, measured, parity, refused)
-
-
-def _export(write: Callable, model: AbstractVAE, target: Path, say: Callable) -> tuple[dict, dict]:
-    """Export what the model can offer; return the differences by signature, and what was refused, with the reasons."""
-    try:
-        parity, refused = write(model, target), {}
-    except ExportError as error:
-        if not error.refused:
-            raise
-        refused = error.refused
-        for name, why in refused.items():
-            say(f"{target} goes without {name}: {why}")
-        parity = write(model, target, without=tuple(refused))
-    return next(iter(parity.differences.values())), refused

@@ -1,8 +1,8 @@
-/* New digits, and how likely each is, in C11 without Python: LiteRT's C interface on a file that tfvae exported.
+/* New digits, and how likely each is, in C11 or C++ without Python: LiteRT's C interface on a file that tfvae exported.
  *
  *   LIB=$(python -c 'import ai_edge_litert, os; print(os.path.dirname(ai_edge_litert.__file__))')
  *   cc -std=c11 -O2 digits.c $LIB/libLiteRt.so -Wl,-rpath,$LIB -lm -o digits
- *   ./digits model.tflite 3 0 0        # file, how many, two words of the seed
+ *   ./digits model.tflite SHA256 3 0 0  # file, its SHA-256 as `tfvae export` says it, how many, two words of the seed
  *
  * The few declarations below are those of litert/c/ in https://github.com/google-ai-edge/LiteRT, which the wheel of
  * ai-edge-litert does not hold: with its headers, include litert/c/litert_compiled_model.h, litert_model.h and
@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
 typedef struct LiteRtEnvironmentT *LiteRtEnvironment;
 typedef struct LiteRtModelT *LiteRtModel;
 typedef struct LiteRtOptionsT *LiteRtOptions;
@@ -59,7 +62,9 @@ void LiteRtDestroyCompiledModel(LiteRtCompiledModel);
 void LiteRtDestroyOptions(LiteRtOptions);
 void LiteRtDestroyModel(LiteRtModel);
 void LiteRtDestroyEnvironment(LiteRtEnvironment);
-
+#ifdef __cplusplus
+}
+#endif
 
 enum { READ = 0, WRITE = 1, HOST_MEMORY = 1, CPU = 1, MOST = 4 };
 
@@ -71,6 +76,50 @@ static void check(int status, const char *expected, const char *received) {
   if (status == 0) return;
   fprintf(stderr, "Expected %s. Received: %s, status %d\n", expected, received, status);
   exit(1);
+}
+
+static uint32_t turned(uint32_t x, int places) { return x >> places | x << (32 - places); }
+
+static uint32_t fraction(double x) { return (uint32_t)((x - floor(x)) * 4294967296.0); }
+
+/* SHA-256 of a file, FIPS 180-4: the runtime does not check a file, and one that was cut short ends the process. */
+static void sha256(FILE *file, char digest[65]) {
+  uint32_t k[64], h[8], w[64];
+  for (int n = 2, found = 0; found < 64; n++) {
+    int prime = 1;
+    for (int d = 2; d * d <= n; d++) prime = prime && n % d != 0;
+    if (!prime) continue;
+    if (found < 8) h[found] = fraction(sqrt(n));
+    k[found++] = fraction(cbrt(n));
+  }
+  size_t got = 64, before;
+  uint64_t bits = 0;
+  do {
+    unsigned char block[64] = {0};
+    before = got;
+    got = fread(block, 1, 64, file);
+    bits += 8 * (uint64_t)got;
+    if (before == 64 && got < 64) block[got] = 0x80;
+    for (int i = 0; i < 8 && got < 56; i++) block[56 + i] = (unsigned char)(bits >> (56 - 8 * i));
+    memset(w, 0, sizeof w);
+    for (int i = 0; i < 64; i++) w[i / 4] |= (uint32_t)block[i] << (24 - i % 4 * 8);
+    for (int i = 16; i < 64; i++)
+      w[i] = w[i - 16] + w[i - 7] + (turned(w[i - 15], 7) ^ turned(w[i - 15], 18) ^ w[i - 15] >> 3) +
+             (turned(w[i - 2], 17) ^ turned(w[i - 2], 19) ^ w[i - 2] >> 10);
+    uint32_t v[8];
+    memcpy(v, h, sizeof v);
+    for (int i = 0; i < 64; i++) {
+      const uint32_t a = v[0], e = v[4];
+      const uint32_t choice = (e & v[5]) ^ (~e & v[6]), majority = (a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]);
+      const uint32_t first = v[7] + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + choice + k[i] + w[i];
+      const uint32_t second = (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + majority;
+      memmove(v + 1, v, 7 * sizeof *v);
+      v[4] += first;
+      v[0] = first + second;
+    }
+    for (int i = 0; i < 8; i++) h[i] += v[i];
+  } while (got >= 56);
+  for (int i = 0; i < 8; i++) snprintf(digest + 8 * i, 9, "%08x", (unsigned int)h[i]);
 }
 
 /* A named tensor of four-byte numbers. */
@@ -162,7 +211,7 @@ static void run(const char *key, int n, Tensor *inputs, size_t given, Tensor *ou
 }
 
 static void print(const Tensor *value) {
-  const float *numbers = value->data;
+  const float *numbers = (const float *)value->data;
   printf("%s:", value->name);
   for (size_t i = 0; i < value->count; i++) {
     check(isnan(numbers[i]), "numbers from the run", value->name);
@@ -172,9 +221,16 @@ static void print(const Tensor *value) {
 }
 
 int main(int argc, char **argv) {
-  check(argc != 5, "arguments FILE N SEED SEED", argc > 1 ? argv[1] : "none");
-  const int n = atoi(argv[2]), seed[2] = {atoi(argv[3]), atoi(argv[4])};
-  check(n < 1 || n > 10000, "N from 1 to 10000", argv[2]);
+  check(argc != 6, "arguments FILE SHA256 N SEED SEED", argc > 1 ? argv[1] : "none");
+  const int n = atoi(argv[3]), seed[2] = {atoi(argv[4]), atoi(argv[5])};
+  check(n < 1 || n > 10000, "N from 1 to 10000", argv[3]);
+
+  char digest[65];
+  FILE *file = fopen(argv[1], "rb");
+  check(file == NULL, "a file", argv[1]);
+  sha256(file, digest);
+  fclose(file);
+  check(strcmp(digest, argv[2]), "a file with this SHA-256; fetch it again", digest);
 
   LiteRtOptions options;
   check(LiteRtCreateEnvironment(0, NULL, &environment), "a runtime", "none");
@@ -190,7 +246,7 @@ int main(int argc, char **argv) {
   run("generate", n, asked, 2, drawn, 2);
   print(&drawn[0]);
 
-  float *x = drawn[0].data;
+  float *x = (float *)drawn[0].data;
   for (size_t i = 0; i < drawn[0].count; i++) x[i] = roundf(x[i]); /* the likelihood is of bits */
   Tensor scored[] = {drawn[0], asked[1]}, scores[] = {{"elbo", NULL, 0}, {"rate", NULL, 0}, {"distortion", NULL, 0}};
   run("elbo", n, scored, 2, scores, 3);
