@@ -145,7 +145,8 @@ def _second_opinion(cards: dict[str, dict]) -> str:
         return ""
     return (
         "What annealed importance sampling finds beyond these estimates, on the first 100 test examples of each, in\n"
-        "nats per example. Both are too low rather than too high: where it finds less, its chains were too short.\n\n" + "\n".join(lines)
+        "nats per example. Both are too low rather than too high: where it finds less, its chains were too short.\n\n"
+        + "\n".join(lines)
     )
 
 
