@@ -95,7 +95,7 @@ def test_standard_errors_are_the_spread_between_data_sets(evidence, bound):
 
 
 def test_monte_carlo_intervals_hold_the_evidence_of_the_very_data(case, evidence):
-    """The other error: over draws, with the data as they are. The bias takes a share of a deviation off: 89 to 99 %."""
+    """The other error: over draws, with the data as they are. The bias takes a share of a deviation off: 90 to 99 %."""
     off = (evidence.per_example - case.log_px).reshape(SETS, EXAMPLES).mean(1)
     errors = [monte_carlo_error(part, SAMPLES) for part in evidence.effective_sample_size.reshape(SETS, EXAMPLES)]
     assert 0.90 <= np.mean(np.abs(off) < 1.96 * np.array(errors)) < 0.99

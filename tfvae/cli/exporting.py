@@ -140,16 +140,12 @@ def _write(
     quantize: str | None,
     max_loss_nats: float,
 ) -> None:
-    from tfvae import export
     from tfvae.run import quantising
-    from tfvae.run.exporting import offered
+    from tfvae.run.exporting import both
 
     saved, lite = folder / "saved_model" / "1", folder / "model.tflite"
-    for write, target in (
-        (partial(export.saved_model, model, saved, extras=extras), saved),
-        (partial(export.tflite, model, lite, extras=extras, source=saved), lite),
-    ):
-        typer.echo(offered(write, target, typer.echo)[0])
+    for parity, _ in both(model, saved, lite, typer.echo, extras):
+        typer.echo(parity)
     if quantize is not None and splits is not None:
         typer.echo(quantising.quantise(model, lite, quantize, splits, max_loss_nats))
     typer.echo(f"wrote {saved} and {lite}")

@@ -1,10 +1,21 @@
 """An export that goes without what the model cannot offer, and says so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
+from tfvae import export
 from tfvae.errors import ExportError
-from tfvae.export import Parity
+from tfvae.export import Extra, Parity
+from tfvae.models.variational import AbstractVAE
+
+
+def both(
+    model: AbstractVAE, served: Path, lite: Path, say: Callable, extras: Sequence[Extra] = ()
+) -> Iterator[tuple[Parity, dict[str, str]]]:
+    """Export a SavedModel, and then the TFLite file that is made of it; of each yield what `offered` returns."""
+    yield offered(partial(export.saved_model, model, served, extras=extras), served, say)
+    yield offered(partial(export.tflite, model, lite, extras=extras, source=served), lite, say)
 
 
 def offered(write: Callable[..., Parity], target: Path, say: Callable) -> tuple[Parity, dict[str, str]]:

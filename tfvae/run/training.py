@@ -3,13 +3,11 @@
 import os
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from tfvae import export
 from tfvae.callbacks import Checkpoint
 from tfvae.data import Splits
 from tfvae.files import discard, is_temporary, sweep, write_json
@@ -17,7 +15,7 @@ from tfvae.models.loading import load_model
 from tfvae.models.variational import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.run import card, manifest, pictures
-from tfvae.run.exporting import offered
+from tfvae.run.exporting import both
 from tfvae.run.measurement import measure
 
 _SECONDS = 30.0  # of training that a killed run loses at most
@@ -146,11 +144,7 @@ def _finish(model: AbstractVAE, recipe: Recipe, splits: Splits, folder: Path, ve
     served, lite = folder / "saved_model" / "1", folder / "model.tflite"
     parity: dict[str, dict[str, float]] = {}
     refused: dict[str, dict[str, str]] = {}
-    for write, target in (
-        (partial(export.saved_model, model, served), served),
-        (partial(export.tflite, model, lite, source=served), lite),
-    ):
-        found, without = offered(write, target, say)
+    for found, without in both(model, served, lite, say):
         parity |= found.differences
         refused |= dict.fromkeys(found.differences, without)
     say("drawing pictures")
