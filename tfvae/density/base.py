@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.errors import positive_int
 from tfvae.heads.support import REAL, Support
 from tfvae.priors.fixed import Fixed
 from tfvae.random import Seed, as_seed
@@ -22,10 +23,8 @@ class Density(abc.ABC):
         dtype: of the distribution; default: that of Keras, float32. What is estimated is computed in float64.
     """
 
-    support: Support = REAL
-
     def __init__(self, dtype: str | None = None):
-        self.dtype = dtype or keras.config.floatx()
+        self.dtype = _floating(keras.config.floatx() if dtype is None else dtype)
         self._distribution: tfd.Distribution | None = None
 
     @abc.abstractmethod
@@ -44,7 +43,13 @@ class Density(abc.ABC):
         Raises:
             ValueError: if there are no examples, a value is not finite, or the method says no to them.
         """
-        self._distribution = self._estimate(examples(x))
+        array = examples(x)
+        if max(array.max(initial=0.0), -array.min(initial=0.0)) > tf.as_dtype(self.dtype).max:
+            raise ValueError(
+                f"Expected values that {self.dtype} can hold; scale them. Received: values from {array.min():.3g} to "
+                f"{array.max():.3g}"
+            )
+        self._distribution = self._estimate(array)
         return self
 
     @property
@@ -62,23 +67,54 @@ class Density(abc.ABC):
         return RuntimeError(f"Expected {type(self).__name__}.fit(x) first. Received: nothing was fitted yet")
 
     def log_prob(self, x: object) -> tf.Tensor:
-        """Return log p(x) in nats, [n], for x of shape [n, *event]."""
-        distribution = self.distribution
-        array = tf.convert_to_tensor(np.asarray(x), distribution.dtype)
-        if array.shape[1:] != distribution.event_shape:
-            shape = ", ".join(map(str, ["n", *distribution.event_shape]))
-            raise ValueError(f"Expected x of shape [{shape}]. Received: x.shape={tuple(array.shape)}")
-        return distribution.log_prob(array)
-
-    def sample(self, n: int, seed: int | Seed = 0) -> tf.Tensor:
-        """Draw n examples, [n, *event]."""
-        return self.distribution.sample(n, seed=as_seed(seed).words)
-
-    def as_prior(self) -> Fixed:
-        """Return the distribution as a prior, for `model.with_prior`.
+        """Return log p(x) in nats, [n], for x of shape [n, *event].
 
         Raises:
-            ValueError: if it is none of vectors.
+            RuntimeError: before `fit`.
+            ValueError: for x of another shape, or with values that are not finite.
+        """
+        event = self.distribution.event_shape
+        array = numbers(x)
+        if array.ndim == 0 or array.shape[1:] != event:
+            shape = ", ".join(map(str, ["n", *event]))
+            raise ValueError(f"Expected x of shape [{shape}]. Received: x.shape={array.shape}")
+        return self._score(array)
+
+    def _score(self, x: np.ndarray) -> tf.Tensor:
+        """Return log p(x), [n], for numbers x in float64, [n, *event]."""
+        distribution = self.distribution
+        if distribution.dtype.is_integer and (x != np.round(x)).any():
+            raise ValueError(
+                f"Expected whole numbers, which is what was fitted. Received: {np.count_nonzero(x != np.round(x))} of "
+                f"{x.size} are none"
+            )
+        return distribution.log_prob(tf.constant(x, distribution.dtype))
+
+    def sample(self, n: int, seed: int | Seed = 0) -> tf.Tensor:
+        """Draw n examples, [n, *event].
+
+        Raises:
+            RuntimeError: before `fit`.
+            ValueError: if `n` is no positive whole number.
+        """
+        return self.distribution.sample(positive_int("n", n), seed=as_seed(seed).words)
+
+    @property
+    def support(self) -> Support:
+        """Where the distribution has its mass.
+
+        Raises:
+            RuntimeError: before `fit`.
+            ValueError: if the distribution is discrete, or its support is not known.
+        """
+        return REAL
+
+    def as_prior(self) -> Fixed:
+        """Return the distribution as a prior, for `model.with_prior`, which asks for the support of the posterior.
+
+        Raises:
+            RuntimeError: before `fit`.
+            ValueError: if it is none of vectors, discrete, or its support is not known.
         """
         if self.distribution.event_shape.rank != 1:
             raise ValueError(
@@ -89,13 +125,39 @@ class Density(abc.ABC):
 
 def examples(x: object) -> np.ndarray:
     """Return examples as float64, or raise ValueError if there are none or some are not finite."""
-    array = np.asarray(x)
-    if array.ndim == 0 or len(array) == 0 or array.dtype.kind not in "biuf":
-        raise ValueError(
-            f"Expected examples as an array of numbers, [n, *event]. Received: shape {array.shape}, {array.dtype}"
-        )
+    array = numbers(x)
+    if array.ndim == 0 or array.size == 0:
+        raise _no_numbers(f"shape {array.shape}, {array.dtype}")
+    return array
+
+
+def numbers(x: object) -> np.ndarray:
+    """Return an array as float64, or raise ValueError if it is none of numbers or some are not finite."""
+    try:
+        array = np.asarray(x)
+    except (TypeError, ValueError):  # such as lists of different lengths
+        raise _no_numbers(f"{type(x).__name__}, which is none") from None
+    if array.dtype.kind not in "biuf" and array.size:  # an empty list is an array of no numbers
+        raise _no_numbers(f"shape {array.shape}, {array.dtype}")
     array = array.astype(np.float64)
     wrong = np.count_nonzero(~np.isfinite(array))
     if wrong:
         raise ValueError(f"Expected finite values. Received: {wrong} of {array.size} are NaN or infinite")
     return array
+
+
+def _no_numbers(received: str) -> ValueError:
+    return ValueError(f"Expected examples as an array of numbers, [n, *event]. Received: {received}")
+
+
+def _floating(dtype: object) -> str:
+    """Return the name of a floating-point dtype, or raise ValueError."""
+    try:
+        found = tf.as_dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or not found.is_floating:
+        raise ValueError(
+            f"Expected dtype to be one of floating-point numbers, such as 'float32'. Received: dtype={dtype!r}"
+        )
+    return found.name

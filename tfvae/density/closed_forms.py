@@ -54,15 +54,28 @@ def _full(x: np.ndarray, prior_count: float) -> Parameters:
     return {"loc": loc, "scale_tril": np.linalg.cholesky(covariance)}
 
 
-def _mean_of(name: str, inverse: bool = False) -> Callable[[np.ndarray, float], Parameters]:
-    """Return the rule of a family whose one parameter is the mean of the examples, or one over it."""
+def _exponential(x: np.ndarray, prior_count: float) -> Parameters:
+    _require(x >= 0.0, "of at least 0")
+    mean = np.mean(x, 0)
+    zero = np.count_nonzero(mean == 0.0)
+    if zero:
+        raise ValueError(
+            "Expected a value above 0 in every coordinate, because otherwise its likelihood has no largest value. "
+            f"Received: {zero} of {mean.size} are all 0"
+        )
+    return {"rate": 1.0 / mean}
 
-    def rule(x: np.ndarray, prior_count: float) -> Parameters:
-        _require(x >= 0.0, "of at least 0")
-        mean = np.mean(x, 0)
-        return {name: 1.0 / mean if inverse else mean}
 
-    return rule
+def _poisson(x: np.ndarray, prior_count: float) -> Parameters:
+    _require((x >= 0.0) & (x == np.round(x)), "that are whole numbers of at least 0")
+    return {"rate": np.mean(x, 0)}
+
+
+def _pareto(x: np.ndarray, prior_count: float) -> Parameters:
+    _require(x > 0.0, "above 0")
+    _moments(x)
+    scale = np.min(x, 0)
+    return {"concentration": 1.0 / np.mean(np.log(x / scale), 0), "scale": scale}
 
 
 def _bernoulli(x: np.ndarray, prior_count: float) -> Parameters:
@@ -72,7 +85,18 @@ def _bernoulli(x: np.ndarray, prior_count: float) -> Parameters:
 
 def _one_hot(x: np.ndarray, prior_count: float) -> Parameters:
     _require(((x == 0.0) | (x == 1.0)) & (np.sum(x, -1, keepdims=True) == 1.0), "0 but for a single 1 in each row")
-    return {"probs": (np.sum(x, 0) + prior_count) / (len(x) + x.shape[-1] * prior_count)}
+    return _shares(np.sum(x, 0), len(x), prior_count)
+
+
+def categorical(x: np.ndarray, classes: int, prior_count: float) -> Parameters:
+    """Return the probabilities of numbered classes [n, C], in memory for one row of them a coordinate."""
+    counts = np.stack([np.bincount(column, minlength=classes) for column in x.astype(np.int64).T])  # [C, classes]
+    return _shares(counts, len(x), prior_count)
+
+
+def _shares(counts: np.ndarray, examples: int, prior_count: float) -> Parameters:
+    """Return the probabilities of classes, [C, classes], for how often each occurred."""
+    return {"probs": (counts + prior_count) / (examples + counts.shape[-1] * prior_count)}
 
 
 def _require(holds: np.ndarray, what: str) -> None:
@@ -83,16 +107,19 @@ def _require(holds: np.ndarray, what: str) -> None:
 
 CLOSED_FORMS: dict[type, Callable[[np.ndarray, float], Parameters]] = {
     tfd.Bernoulli: _bernoulli,
-    tfd.Exponential: _mean_of("rate", inverse=True),
+    tfd.Exponential: _exponential,
     tfd.Laplace: _laplace,
     tfd.LogNormal: _log_normal,
     tfd.MultivariateNormalDiag: _diagonal,
     tfd.MultivariateNormalTriL: _full,
     tfd.Normal: _normal,
     tfd.OneHotCategorical: _one_hot,
-    tfd.Poisson: _mean_of("rate"),
+    tfd.Pareto: _pareto,
+    tfd.Poisson: _poisson,
 }
 """From examples [n, C, *event] of C independent coordinates, and observations of each value that are added (of binary
 values and classes only), to the parameters [C, ...]."""
+UNSMOOTH = (tfd.Pareto,)
+"""The families whose likelihood ends where it is largest, so that its curvature there says nothing."""
 SMOOTHED = (tfd.Bernoulli, tfd.OneHotCategorical, tfd.Categorical)
 """The families whose rule heeds the added observations."""

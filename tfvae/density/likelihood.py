@@ -1,5 +1,6 @@
 """The likelihood of a family as a function of free parameters: its maximum, and its curvature there."""
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -13,9 +14,10 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util
 
 from tfvae.density.closed_forms import Parameters
+from tfvae.density.families import learned, properties, unfit
 
-_NATURAL = {"logits": "probs", "log_rate": "rate", "log_scale": "scale"}  # what people read, where TFP prefers another
 _NEWTON, _HALVINGS = 50, 30  # steps after L-BFGS, each of which doubles the digits
+_LONG = 200  # characters
 _DECREMENT = 1e-9  # nats of the whole likelihood that are still to be had where the search ends
 
 
@@ -42,27 +44,55 @@ class Likelihood:
         classes: of a categorical family.
 
     Raises:
-        ValueError: if a parameter has no map from the real numbers and is not given.
+        ValueError: if a parameter has no map from the real numbers and is not given, a value that is given is none
+            that the family can have, or the family is not one of numbers or vectors.
     """
 
     def __init__(
         self,
         family: type[tfd.Distribution],
-        fixed: Mapping[str, object],
+        fixed: Mapping[str, np.ndarray],
         core: tuple[int, ...],
         coordinates: int,
         classes: int | None,
     ):
         self.family, self.fixed, self.coordinates = family, dict(fixed), coordinates
-        properties = family.parameter_properties(dtype=tf.float64, num_classes=classes)
-        names = [name for name, each in properties.items() if each.is_preferred]
-        names = [_NATURAL[name] if _NATURAL.get(name) in properties else name for name in names]
-        self.free = [_free(name, properties[name], core) for name in names if not self._is_given(name)]
+        known = properties(family, classes)
+        names = learned(family, fixed, known)
+        try:
+            found = [_free(name, known[name], core) for name in names]
+        except (IndexError, NotImplementedError, TypeError):  # of matrices, whose shapes do not follow from a vector's
+            raise unfit(family) from None
+        self.free = [each for each in found if each is not None]
+        if len(self.free) < len(names):
+            name = names[found.index(None)]
+            raise ValueError(
+                f"Expected a value for {name}, which cannot be learned: fixed={{{name!r}: ...}}. Received: none"
+            )
         self.size = sum(each.size for each in self.free)
+        self._try_once(core)
 
-    def _is_given(self, name: str) -> bool:
-        others = {name, *(other for other, natural in _NATURAL.items() if natural == name)}
-        return bool(others & self.fixed.keys())
+    def _try_once(self, core: tuple[int, ...]) -> None:
+        """Raise ValueError, unless the values that are given make a distribution of such draws."""
+        parameters = self.parameters(tf.zeros([self.coordinates, self.size], tf.float64))
+        try:
+            found = self.distribution(parameters, validate=bool(self.fixed))
+            batch, event = found.batch_shape, found.event_shape
+        except (TypeError, NotImplementedError):
+            raise unfit(self.family) from None
+        except (ValueError, tf.errors.InvalidArgumentError) as error:
+            raise self._wrong_values(_first_line(error)) from None
+        if event != core:
+            raise unfit(self.family)
+        if batch != (self.coordinates,):
+            raise self._wrong_values(f"their shapes give {batch} distributions, for {self.coordinates} coordinates")
+
+    def _wrong_values(self, reason: str) -> ValueError:
+        values = {name: value.tolist() for name, value in self.fixed.items()}
+        return ValueError(
+            f"Expected values in fixed that {self.family.__name__} can have. Received: fixed={values}, of which "
+            f"TFP says: {reason}"
+        )
 
     def parameters(self, theta: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the parameters, [C, ...] each, for theta of shape [C, P]."""
@@ -80,9 +110,14 @@ class Likelihood:
         ]
         return tf.concat(pieces, -1)
 
-    def distribution(self, parameters: Mapping[str, object], dtype: str = "float64") -> tfd.Distribution:
-        """Return the family with these parameters: batch shape [C]."""
-        return self.family(**{name: tf.cast(value, dtype) for name, value in {**parameters, **self.fixed}.items()})
+    def distribution(
+        self, parameters: Mapping[str, object], dtype: str = "float64", validate: bool = False, strict: bool = False
+    ) -> tfd.Distribution:
+        """Return the family with these parameters, batch shape [C]; a strict one gives other values probability 0."""
+        values = {name: tf.cast(value, dtype) for name, value in {**parameters, **self.fixed}.items()}
+        option = "force_probs_to_zero_outside_support"  # or some families interpolate between their values
+        options = {option: True} if strict and option in inspect.signature(self.family.__init__).parameters else {}
+        return self.family(**values, validate_args=validate, **options)
 
     def loss(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Return the mean of -log p(x) over examples [n, C, *event], the sum over coordinates, in nats."""
@@ -105,11 +140,14 @@ class Likelihood:
         """
         shape = [self.coordinates, self.size]
         zeros = tf.zeros(shape, tf.float64)
-        start = next((each for each in (self._located(zeros, x), zeros) if _all_finite(self.loss(each, x))), None)
+        starts = (self._located(zeros, x), zeros)
+        objections = [self._objection(each, x) for each in starts]
+        start = next((each for each, objection in zip(starts, objections, strict=True) if objection is None), None)
         if start is None:
             raise ValueError(
                 f"Expected examples on the support of {self.family.__name__}. Received: values from "
                 f"{float(tf.reduce_min(x)):.6g} to {float(tf.reduce_max(x)):.6g}, some of which it cannot have"
+                f"{objections[-1]}"
             )
 
         def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -118,6 +156,21 @@ class Likelihood:
 
         found = minimize(value_and_gradient, start.numpy().ravel(), jac=True, method="L-BFGS-B")
         return self._polished(tf.constant(found.x.reshape(shape)), x)
+
+    def _objection(self, theta: tf.Tensor, x: tf.Tensor) -> str | None:
+        """Return what speaks against the examples under theta, or None; TFP scores some values off a support."""
+        if not _all_finite(self.loss(theta, x)):
+            return ""
+        reason = ""
+        for dtype in ("float64", "float32") if x.shape.rank == 3 else ("float64",):  # sums and norms are as near as x's
+            try:
+                px = self.distribution(self.parameters(theta), dtype, validate=True)
+                px.log_prob(tf.cast(x, dtype))
+            except tf.errors.InvalidArgumentError as error:
+                reason = f": {_first_line(error)}"
+            else:
+                return None
+        return reason
 
     def _located(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Return theta with location and scale, where there are any, about where the examples are."""
@@ -157,26 +210,34 @@ def positive_definite(matrices: tf.Tensor) -> bool:
     return _all_finite(matrices) and float(tf.reduce_min(tf.linalg.eigvalsh(matrices))) > 0.0
 
 
+def _first_line(error: Exception) -> str:
+    """Return what TFP says, unless it lists values at length."""
+    line = (getattr(error, "message", None) or str(error)).strip().splitlines()[0]
+    said = (line.partition("Summarized data: b'")[2] or line).strip(" .'")
+    return said if len(said) < _LONG else "no"
+
+
 def _all_finite(x: tf.Tensor) -> bool:
     return bool(tf.reduce_all(tf.math.is_finite(x)))
 
 
-def _free(name: str, properties: util.ParameterProperties, core: tuple[int, ...]) -> Free:
+def _free(name: str, properties: util.ParameterProperties, core: tuple[int, ...]) -> Free | None:
+    """Return a parameter, or None if it has no map from the real numbers."""
     shape = tuple(int(size) for size in properties.shape_fn(list(core)))
     bijector = _bijector(name, properties)
+    if bijector is None:
+        return None
     free = Free(name, bijector, shape, 0)
     return free._replace(size=math.prod(_real_shape(free)))
 
 
-def _bijector(name: str, properties: util.ParameterProperties) -> tfb.Bijector:
+def _bijector(name: str, properties: util.ParameterProperties) -> tfb.Bijector | None:
     if name == "probs":  # TFP's own maps are not one to one
         return tfb.IteratedSigmoidCentered() if properties.event_ndims == 1 else tfb.Sigmoid()
     try:
         return properties.default_constraining_bijector_fn()
     except NotImplementedError:
-        raise ValueError(
-            f"Expected a value for {name}, which cannot be learned: fixed={{{name!r}: ...}}. Received: none"
-        ) from None
+        return None
 
 
 def _real_shape(free: Free) -> tuple[int, ...]:

@@ -11,6 +11,9 @@ from tensorflow_probability import distributions as tfd
 class Kernel(abc.ABC):
     """A density K(u) on R^d, as a function of s = |u|^2 (abstract)."""
 
+    reach = math.inf
+    """The |u| from which on K is 0."""
+
     @abc.abstractmethod
     def log_shape(self, s: tf.Tensor) -> tf.Tensor:
         """Return log K for s up to a constant; -inf outside the support."""
@@ -69,6 +72,8 @@ class Epanechnikov(Kernel):
         0.2
     """
 
+    reach = 1.0
+
     def log_shape(self, s: tf.Tensor) -> tf.Tensor:
         return _inside(s, tf.math.log(tf.where(s < 1.0, 1.0 - s, tf.ones_like(s))))
 
@@ -95,6 +100,8 @@ class TopHat(Kernel):
         >>> round(density.TopHat().variance(1), 3)
         0.333
     """
+
+    reach = 1.0
 
     def log_shape(self, s: tf.Tensor) -> tf.Tensor:
         return _inside(s, tf.zeros_like(s))
