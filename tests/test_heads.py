@@ -72,6 +72,18 @@ def test_bernoulli_density_and_gradient_in_float32_are_those_in_float64():
         np.testing.assert_allclose(tape.gradient(score, given)[:, 0], x - special.expit(exact), atol=2e-7)
 
 
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (7,), (2, 3, 1)])
+def test_bernoulli_is_scored_in_a_graph_that_knows_no_number_of_examples(shape):
+    head = heads.Bernoulli(shape)
+    open_batch = [tf.TensorSpec([None, *shape]), tf.TensorSpec([None, None, *shape])]
+    scored = tf.function(lambda x, eta: head.distribution(eta).log_prob(x), input_signature=open_batch)
+    random = np.random.default_rng(0)
+    x, eta = random.integers(0, 2, [5, *shape]).astype("float32"), random.normal(size=[3, 5, *shape]).astype("float32")
+    truth = stats.bernoulli(special.expit(eta)).logpmf(x).reshape(3, 5, -1).sum(-1)
+    np.testing.assert_allclose(scored(x, eta), truth, rtol=1e-5)
+    np.testing.assert_allclose(scored(x, eta[:, :1]), head.distribution(eta[:, :1]).log_prob(x), rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", REAL_HEADS)
 def test_samplers_fit_their_densities(name, dtype, seed):

@@ -10,6 +10,7 @@ from scipy.special import logsumexp, softmax
 import tfvae
 from tfvae import data, evaluation, heads, networks, objectives, priors, zoo
 from tfvae.data import sources
+from tfvae.errors import IncompatibleParts
 
 STEP = tf.constant(0)
 GREY = np.random.default_rng(0).uniform(0.01, 0.99, [6, 4, 4, 1]).astype("float32")
@@ -54,6 +55,24 @@ def test_a_bernoulli_is_no_density_of_grey_values_and_what_is_missing():
     masses = np.trapezoid(np.exp(plain), grid, axis=0)
     assert (masses < 0.6).all()
     np.testing.assert_allclose(each - plain, np.broadcast_to(-np.log(masses), each.shape), atol=1e-3)
+
+
+# Values that are missing under a network that cannot take them --------------------------------------------------------
+
+
+@pytest.mark.parametrize("event_shape", [1, 3, (4, 4, 1)])
+def test_an_encoder_that_turns_gaps_into_nan_is_refused(event_shape):
+    """Its evidence, and all that is imputed, would be NaN wherever a value is missing."""
+    decoder = tfvae.Decoder(networks.mlp(4), heads.Incomplete(heads.Normal(event_shape)))
+    blind = tfvae.Encoder(networks.mlp(4), heads.DiagonalNormal(2))
+    with pytest.raises(IncompatibleParts, match=r"networks\.FillMissing\(\).*Received: encoder='.*NaN"):
+        tfvae.VAE(blind, decoder, priors.StandardNormal(2))
+    told = tfvae.Encoder(keras.Sequential([networks.FillMissing(), *networks.mlp(4).layers]), heads.DiagonalNormal(2))
+    model = tfvae.VAE(told, decoder, priors.StandardNormal(2), seed=0)
+    gaps = np.full([2, *model.fits.event_shape], np.nan, "float32")
+    assert np.isfinite(evaluation.log_evidence(model, gaps, 3, progress=False).per_example).all()
+    whole = tfvae.Decoder(networks.mlp(4), heads.Normal(event_shape))
+    tfvae.VAE(tfvae.Encoder(networks.mlp(4), heads.DiagonalNormal(2)), whole, priors.StandardNormal(2))  # no gaps: fine
 
 
 # Means where sums belong ---------------------------------------------------------------------------------------------

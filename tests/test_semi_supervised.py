@@ -135,6 +135,8 @@ def groups_posterior(x):
 
 def test_without_latent_variables_it_is_bayes_rule(x):
     pair = mixture()
+    with pytest.raises(ValueError, match="Expected label to name a class"):
+        evaluation.class_posterior(pair, {"x": x}, ["y"])
     found = evaluation.class_posterior(pair, {"x": x}, "y")
     truth = evaluation.exact.enumerate_latents(pair, {"x": x})
     np.testing.assert_allclose(found.probabilities.T, np.exp(truth.log_posterior), rtol=1e-5)

@@ -25,7 +25,7 @@ EXPECTED = {
     "11_conditional_models": ("two_answers.png", "reliability.png"),
     "12_directed_graphs": ("graph.png", "classes.png"),
     "13_latent_variables": ("bound.png",),
-    "14_when_it_fails": ("holes.png",),
+    "14_when_it_fails": ("collapse.png", "holes.png"),
     "15_few_labels": ("labels.png", "class_and_style.png"),
     "04_batch_scoring": ("saved_model/1/saved_model.pb", "scores/00000.npy", "scores/00001.npy", "scores/00002.npy"),
 }

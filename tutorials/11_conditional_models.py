@@ -48,6 +48,21 @@ for name, head in (
     print(f"{name:34} {evaluation.prediction(model, x[2000:], y[2000:])}")
 
 # %%
+scores = {name: model.log_prob(x[2000:], y[2000:]).numpy() for name, model in found.items()}
+gain = scores["a mixture of two"] - scores["a normal whose scale depends on x"]  # of the same unseen examples
+away = [(y[2000:, 0] - sign * np.sqrt(1.1 - x[2000:, 0] ** 2)) / 0.08 for sign in (-1, 1)]
+truth = np.logaddexp(*(-0.5 * each**2 for each in away)) - np.log(2 * 0.08 * np.sqrt(2 * np.pi))
+for name, nats in (("gain of the mixture", gain), ("still missing to the truth", truth - scores["a mixture of two"])):
+    print(f"{name:34} {nats.mean():.3f} ± {nats.std(ddof=1) / np.sqrt(len(nats)):.3f} nats per example")
+if EPOCHS >= 200 and gain.mean() < 1.0:  # fewer epochs are a trial run
+    raise RuntimeError(f"Expected the mixture to find both branches. Received: gain={gain.mean():.3f} nats")
+
+# %% [markdown]
+# Either normal distribution spreads over the gap between the branches, where no example lies. The mixture finds both,
+# and gains 1.59 ± 0.03 nats per example; 0.028 ± 0.007 are missing to the density that the examples were drawn from.
+# Its components begin apart, about one unit from 0, which is why y should be of that order, as it is here.
+
+# %%
 line, levels = np.linspace(-1, 1, 120), np.linspace(-1.6, 1.6, 160)
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), sharey=True, layout="constrained")
 for axis, (name, model) in zip(axes, found.items(), strict=True):
@@ -57,7 +72,7 @@ for axis, (name, model) in zip(axes, found.items(), strict=True):
     axis.plot(x[2000:2200], y[2000:2200], ".", color="black", markersize=2)
     axis.set(title=name, xlabel="x", xticks=[-1, 0, 1])
 axes[0].set_ylabel("p(y | x), and unseen examples")
-figure.savefig(OUT / "two_answers.png", dpi=130)
+figure.savefig(OUT / "two_answers.png", dpi=90)
 
 # %% [markdown]
 # ## Classes

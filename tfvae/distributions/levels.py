@@ -4,7 +4,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util
 
-from tfvae.distributions.special import log_sum_exp
+from tfvae.distributions.special import log_sum_exp, softmax
 
 
 class CategoricalLevels(tfd.AutoCompositeTensorDistribution):
@@ -52,7 +52,7 @@ class CategoricalLevels(tfd.AutoCompositeTensorDistribution):
         return tf.reduce_sum(chosen, -1) - log_sum_exp(self.logits, -1)
 
     def _mean(self) -> tf.Tensor:
-        return tf.reduce_sum(tf.nn.softmax(self.logits) * self._values, -1) * self.step
+        return tf.reduce_sum(softmax(self.logits, -1) * self._values, -1) * self.step
 
     def _sample_n(self, n: tf.Tensor, seed: object = None) -> tf.Tensor:
         return tf.cast(tfd.Categorical(self.logits).sample(n, seed=seed), self.dtype) * self.step

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util
 
+from tfvae.distributions.special import softmax
 from tfvae.random import Seed, draw, uniform
 
 
@@ -92,7 +93,7 @@ class SelfMaskedElements(ObservedElements):
 
     def missing_mean(self) -> tf.Tensor:
         points, log_weights = self._points()
-        return tf.reduce_sum(tf.nn.softmax(log_weights + self._log_hides(points), 0) * points, 0)
+        return tf.reduce_sum(softmax(log_weights + self._log_hides(points), 0) * points, 0)
 
     def missing_draw(self, seed: Seed) -> tf.Tensor:
         """Draw a binary element by its probability, a normal one by the distribution function on a grid."""
@@ -102,7 +103,7 @@ class SelfMaskedElements(ObservedElements):
             return tf.cast(noise[0] < self.missing_mean(), self.dtype)
         grid = tf.reshape(tf.constant(_GRID, self.dtype), [-1, *[1] * p.batch_shape.rank])
         log_weights = self._log_hides(p.loc + p.scale * grid) - tf.square(grid) / 2
-        levels = tf.cumsum(tf.nn.softmax(log_weights, 0), 0)  # [G, ..., *event]
+        levels = tf.cumsum(softmax(log_weights, 0), 0)  # [G, ..., *event]
         cell = tf.reduce_sum(tf.cast(levels < noise[0] * levels[-1], self.dtype), 0)
         return p.loc + p.scale * (_GRID[0] + _STEP * (cell + noise[1] - 0.5))
 

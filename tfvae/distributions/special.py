@@ -34,6 +34,16 @@ def log_sum_exp(x: tf.Tensor, axis: int) -> tf.Tensor:
     return tf.math.log(tf.reduce_sum(tf.exp(x - peak), axis)) + tf.squeeze(peak, axis)
 
 
+def softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return exp(x) / sum exp(x) over one axis, of tensors of any rank.
+
+    TensorFlow's own refuses more than five axes on processors where it runs on oneDNN, and images of several channels
+    have six: samples, examples, height, width, channels, levels.
+    """
+    weights = tf.exp(x - tf.stop_gradient(tf.reduce_max(x, axis, keepdims=True)))
+    return weights / tf.reduce_sum(weights, axis, keepdims=True)
+
+
 def _around_one(u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return whether u is near 0, v = u / (2 + u), and log(1 + u) - 2 v there.
 

@@ -88,7 +88,7 @@ def class_posterior(
     """
     if not isinstance(model, DirectedModel):
         raise TypeError(f"Expected a models.DirectedModel. Received: model={model!r:.60}")
-    node = model.graph.nodes.get(label)
+    node = model.graph.nodes.get(label) if isinstance(label, str) else None
     if node is None or node.support is not ONE_HOT or label in model.recognition.nodes:
         classes = [each.name for each in model.graph.scored() if each.support is ONE_HOT]
         raise ValueError(

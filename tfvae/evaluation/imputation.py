@@ -27,14 +27,14 @@ class Imputation(NamedTuple):
 def impute(
     model: AbstractVAE, x: object, draws: int = 1, samples: int = 1000, seed: int | tuple[int, int] = 0
 ) -> Imputation:
-    """Fill missing values, which are NaN, by importance sampling and resampling.
+    """Fill missing values, NaN or under a mask of NumPy's, by importance sampling and resampling.
 
         E[x_m | x_o] ~ sum_k w_k E[x_m | z_k],   w_k ~ p(x_o | z_k) p(z_k) / q(z_k | x_o),   z_k ~ q(z | x_o)
         x_m ~ p(x_m | z_k) with k drawn by its weight
 
     Args:
         model: a model whose likelihood is `heads.Incomplete`.
-        x: examples with NaN, [n, *event].
+        x: examples with NaN, or a masked array, [n, *event].
         draws: how many imputations are drawn.
         samples: K, importance samples for each example.
         seed: one or two 32-bit integers.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
 from tfvae.errors import whole_number_in
 from tfvae.evaluation.batches import standard_error
@@ -124,6 +125,11 @@ def prediction(
     """
     if not isinstance(model, ConditionalModel):
         raise TypeError(f"Expected a models.ConditionalModel. Received: model={model!r}")
+    if isinstance(x, tf.data.Dataset):
+        raise ValueError(
+            "Expected arrays x and y, as calibration looks at all examples at once; np.concatenate the batches. "
+            "Received: x, a tf.data.Dataset"
+        )
     draws, start = whole_number_in("draws", draws, 19, 10**6), as_seed(seed)
     inputs, truth = model.checked(x, y)
     scores, means, levels = [], [], _Levels(draws, start)

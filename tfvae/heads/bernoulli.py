@@ -41,7 +41,8 @@ class _Pixels(Elements):
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         logits = self.flat(self.distribution.logits)
         x = tf.cast(self.flat(x), logits.dtype)
-        shape = tf.broadcast_dynamic_shape(tf.shape(logits), tf.shape(x))
+        batch = tf.broadcast_dynamic_shape(tf.shape(logits)[:-1], tf.shape(x)[:-1])
+        shape = tf.concat([batch, [self.event_shape.num_elements()]], 0)  # a broadcast axis of 1 may be of any length
         return _score(tf.broadcast_to(logits, shape), tf.broadcast_to(x, shape))
 
 

@@ -21,9 +21,10 @@ class Incomplete(Head):
         log p(x_o | z) = sum over observed i of log p(x_i | z)
 
     With it the evidence of a model is that of the observed part, log p(x_o), and a model with the objective
-    `objectives.IWAE(K)` and an encoder that begins with `networks.FillMissing` is the MIWAE of the reference. Values
-    must be missing for no reason that depends on them (at random), or else the mechanism has to say so: then what is
-    scored is log p(x_o, s | z), s telling which were observed, as in not-MIWAE. `evaluation.impute` fills them.
+    `objectives.IWAE(K)` and an encoder that begins with `networks.FillMissing` is the MIWAE of the reference; one whose
+    posterior is NaN where a value is missing is refused. What a NumPy array masks is missing too, whatever lies there.
+    Values must be missing for no reason that depends on them (at random), or else the mechanism has to say so: then
+    what is scored is log p(x_o, s | z), s telling which were observed, as in not-MIWAE. `evaluation.impute` fills them.
 
     Args:
         head: a likelihood whose elements are independent given z, such as `heads.Bernoulli` or `heads.Normal`.

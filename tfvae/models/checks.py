@@ -22,11 +22,12 @@ class Checker:
     Args:
         event_shape: shape of one example.
         support: the values that the likelihood scores.
+        name: what the examples are called in messages.
     """
 
-    def __init__(self, event_shape: tuple[int, ...], support: Support):
+    def __init__(self, event_shape: tuple[int, ...], support: Support, name: str = "x"):
         self.event_shape = tuple(event_shape)
-        self.support = support
+        self.support, self.name = support, name
 
     def __call__(self, data: object) -> object:
         """Return `data` as `fit` takes it: arrays checked now, streams batch by batch as they are read.
@@ -99,15 +100,15 @@ class Checker:
 
     def _as_array(self, x: object) -> np.ndarray:
         try:
-            values = np.asarray(x)
+            values = np.asarray(with_gaps(x))
         except ValueError:  # NumPy's word for rows of unequal lengths
             raise ValueError(
-                f"Expected x of shape {self._shape}; pad or resize the examples to one shape. "
+                f"Expected {self.name} of shape {self._shape}; pad or resize the examples to one shape. "
                 "Received: rows of unequal shapes"
             ) from None
         if values.dtype.kind == "O":
             raise ValueError(
-                "Expected x to be an array of numbers; where batches are taken, also a tf.data.Dataset, a "
+                f"Expected {self.name} to be an array of numbers; where batches are taken, also a tf.data.Dataset, a "
                 f"keras.utils.PyDataset or a generator. Received: x={x!r:.80}"
             )
         if values.dtype.kind not in "fiub" and values.dtype.name != "bfloat16":
@@ -119,21 +120,21 @@ class Checker:
         return f"[B, {', '.join(map(str, self.event_shape))}]"
 
     def _refuse_dtype(self, name: str) -> None:
-        raise ValueError(f"Expected x of a numeric dtype; convert it first. Received: x.dtype={name}")
+        raise ValueError(
+            f"Expected {self.name} of a numeric dtype; convert it first. Received: {self.name}.dtype={name}"
+        )
 
     def _refuse_shape(self, shape: tuple | tf.TensorShape) -> None:
         raise ValueError(
-            f"Expected x of shape {self._shape}, at least one example with the event "
-            f"shape of the decoder. Reshape the data or give the decoder's head this shape. "
-            f"Received: x.shape={tuple(shape)}"
+            f"Expected {self.name} of shape {self._shape}, at least one example with the event shape that is scored. "
+            f"Reshape the data or give the head this shape. Received: {self.name}.shape={tuple(shape)}"
         )
 
     def in_graph(self, *batch: tf.Tensor) -> tf.Tensor | tuple:
         x = batch[0]
         shaped = tf.reduce_all(tf.equal(tf.shape(x)[1:], self.event_shape))
-        tf.debugging.Assert(shaped, [tf.strings.format(
-            f"<refused>Expected x of shape {self._shape}. Received: x.shape={{}}</refused>", [tf.shape(x)]
-        )])  # fmt: skip
+        said = f"<refused>Expected {self.name} of shape {self._shape}. Received: {self.name}.shape={{}}</refused>"
+        tf.debugging.Assert(shaped, [tf.strings.format(said, [tf.shape(x)])])
         for columns, support in self.support.parts():
             inside, values = support.contains(x[..., columns]), tf.cast(x[..., columns], tf.float32)  # bool: no minimum
             tf.debugging.Assert(tf.reduce_all(inside), [tf.strings.format(
@@ -158,6 +159,13 @@ class Checker:
             return (self.array(first), *rest)
         except ValueError as error:
             raise ValueError(f"<refused>{error}</refused>") from None
+
+
+def with_gaps(x: object) -> object:
+    """Return an array with a mask as one with NaN where values are masked, which NumPy would take as they lie there."""
+    if not isinstance(x, np.ma.MaskedArray) or x.dtype.kind not in "fiub" or not np.ma.is_masked(x):
+        return x
+    return np.ma.filled(x.astype(np.result_type(x.dtype, np.float32)), np.nan)
 
 
 class _CheckedPyDataset(keras.utils.PyDataset):

@@ -1,11 +1,14 @@
 """Do the parts of a composition fit? Tried once, on one example, when a model is made."""
 
+import math
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.distributions.moments import centre
 from tfvae.errors import IncompatibleParts
 from tfvae.heads.support import BINARY, REAL, Support
 from tfvae.objectives.base import Objective
@@ -99,6 +102,22 @@ def _check_dtypes(dtype: str, q: tfd.Distribution, p: tfd.Distribution, px: tfd.
         )
 
 
+def _check_gaps(encoder: keras.Model, event_shape: tuple[int, ...], support: Support, dtype: str) -> None:
+    """Try an example of which every other value is missing, the first among them, if values may be."""
+    if not support.missing:
+        return
+    x = tf.reshape(tf.where(tf.range(math.prod(event_shape)) % 2 == 0, math.nan, 0.0), [1, *event_shape])
+    q = distribution_of("encoder", encoder(tf.cast(x, dtype)))
+    z = centre(q)
+    known = tf.math.is_finite(z if _is_point(q) else tf.reduce_sum(z) + q.log_prob(z))  # the deviation's too
+    if not np.all(known):
+        raise IncompatibleParts(
+            "Expected an encoder that takes missing values, NaN, which the likelihood scores: let its network begin "
+            "with networks.FillMissing(), keras.Sequential([networks.FillMissing(), *networks.mlp(64).layers]). "
+            f"Received: encoder={encoder.name!r}, whose posterior {q.name} is NaN where a value is missing"
+        )
+
+
 def support_of(part: keras.Layer, px: tfd.Distribution) -> Support:
     """Return the values that a part scores: what it or its head says, or the family of a user's own model."""
     if isinstance(part, Prior):
@@ -152,6 +171,8 @@ def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, objective: O
     given = f"likelihood {px.name} with event shape {list(px.event_shape)}"
     q = _call("encoder", encoder, tf.zeros([1, *px.event_shape], prior.variable_dtype), given)
     _check_posterior(q, p, encoder, prior, objective)
+    support = support_of(decoder, px)
+    _check_gaps(encoder, tuple(px.event_shape), support, prior.variable_dtype)
     _check_dtypes(dtype, q, p, px)
     objective.check(q, p)
     objective.critic.build_for(p.event_shape[0])
@@ -159,7 +180,7 @@ def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, objective: O
     has_rate = not _is_point(q)
     return Fit(
         tuple(px.event_shape), p.event_shape[0], has_rate and exact_rate(q, p), posterior, likelihood, family,
-        support_of(decoder, px), has_rate, _compiles(encoder, decoder, prior),
+        support, has_rate, _compiles(encoder, decoder, prior),
     )  # fmt: skip
 
 

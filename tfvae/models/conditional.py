@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import event_shape
 from tfvae.heads.support import ONE_HOT, REAL
+from tfvae.models import checks
 from tfvae.models.base import weights_of
 from tfvae.models.graph import Given, Graph, Variable
 from tfvae.models.observed import Observed, Values
@@ -112,12 +113,20 @@ class ConditionalModel(Observed):
         return self.conditional(x).mean()
 
     def predict(self, x: object, *args: object, **options: object) -> np.ndarray:
-        """Return the mean of p(y | x) as `keras.Model.predict` does: of a class the probabilities.
+        """Return the mean of p(y | x), of a class the probabilities, as `keras.Model.predict` does, also of a data set.
 
         Raises:
             ValueError: for x of another shape or dtype, or with NaN.
         """
+        if isinstance(x, tf.data.Dataset):
+            return checks.clearly(super().predict, self._inputs_of(x), *args, **options)
         return super().predict(self.x_values.array(x), *args, **options)
+
+    def _inputs_of(self, data: tf.data.Dataset) -> tf.data.Dataset:
+        """Return the x of batches x, or (x, ...), checked as they are read."""
+        several = isinstance(data.element_spec, tuple)
+        self.x_values.spec(data.element_spec[0] if several else data.element_spec)
+        return data.map(lambda x, *rest: self.x_values.tensor(x))
 
     # Training ------------------------------------------------------------------------------------------------------
 

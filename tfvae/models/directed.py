@@ -155,6 +155,8 @@ class DirectedModel(Observed):
             ValueError: if `n` is not positive, or a `Given` variable has no values or not n of them.
         """
         n, start = positive_int("n", n), as_seed(seed)
+        if not isinstance(given or {}, Mapping):
+            raise ValueError(f"Expected given= to be a dictionary of values by name. Received: given={given!r:.60}")
         held = {
             name: self.inputs.values[name].array(value)
             for name, value in (given or {}).items()

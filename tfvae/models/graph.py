@@ -69,7 +69,7 @@ class Node(NamedTuple):
         if not self.parents:
             return self.conditional()
         parents = [values[name] for name in self.parents]
-        return self.conditional(_joined(parents, [shapes[name] for name in self.parents]), training=training)
+        return self.conditional(joined(parents, [shapes[name] for name in self.parents]), training=training)
 
     def config(self) -> dict:
         """Return what `variable_of` makes the variable from."""
@@ -85,7 +85,7 @@ def variable_of(config: dict, custom_objects: dict | None) -> Variable | Given:
     return Variable(config["name"], conditional, config["parents"])
 
 
-def _joined(parents: list[tf.Tensor], shapes: list[tuple[int, ...]]) -> tf.Tensor:
+def joined(parents: list[tf.Tensor], shapes: list[tuple[int, ...]]) -> tf.Tensor:
     """Return one parent as it is, of several the flattened events side by side, over the batch axes that all have."""
     if len(parents) == 1:
         return parents[0]
@@ -141,17 +141,28 @@ class Graph:
         return [node for node in self.nodes.values() if node.conditional is not None]
 
 
-def _named(variables: Sequence[Variable | Given], known: dict[str, tuple[int, ...]]) -> dict[str, Variable | Given]:
-    if not isinstance(variables, Sequence) or not all(isinstance(each, (Variable, Given)) for each in variables):
+def require_list(variables: Sequence) -> None:
+    """Raise IncompatibleParts for anything but a list of variables."""
+    listed = isinstance(variables, Sequence) and not isinstance(variables, (Variable, Given))  # which are tuples too
+    if not listed or not all(isinstance(each, (Variable, Given)) for each in variables):
         raise IncompatibleParts(
             f"Expected a list of models.Variable and models.Given. Received: variables={variables!r}"
         )
+
+
+def _named(variables: Sequence[Variable | Given], known: dict[str, tuple[int, ...]]) -> dict[str, Variable | Given]:
+    require_list(variables)
     by_name: dict[str, Variable | Given] = {}
     for each in variables:
         if not isinstance(each.name, str) or not each.name.isidentifier():
             raise IncompatibleParts(f"Expected a name such as 'x', for a column of logs too. Received: {each.name!r}")
         if each.name in by_name or each.name in known:
             raise IncompatibleParts(f"Expected every variable once. Received: {each.name!r} twice")
+        if isinstance(each, Variable) and (isinstance(each.parents, str) or not isinstance(each.parents, Sequence)):
+            raise IncompatibleParts(
+                f"Expected parents to be a list of names, such as ['z']. Received: parents={each.parents!r} of "
+                f"{each.name!r}"
+            )
         by_name[each.name] = each
     names = [*known, *by_name]
     for each in by_name.values():

@@ -119,7 +119,7 @@ class Values:
 
     def __init__(self, name: str, event_shape: tuple[int, ...], support: Support, dtype: str):
         self.name, self.event_shape, self.support, self.dtype = name, event_shape, support, dtype
-        self._check = checks.Checker(event_shape, support)
+        self._check = checks.Checker(event_shape, support, name)
 
     def array(self, values: object) -> np.ndarray:
         """Return checked values, [n, *event]: numbers of classes as zeros and ones, numbers as vectors of length one.
@@ -128,7 +128,7 @@ class Values:
             ValueError: for the wrong shape, dtype or values, naming the variable.
         """
         try:
-            array = np.asarray(values)
+            array = np.asarray(checks.with_gaps(values))
             if self._short(array.ndim):
                 array = self._classes(array) if self.support is ONE_HOT else array[:, None]
             return self._check.array(array).astype(self.dtype)

@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import IncompatibleParts
 from tfvae.models.compatibility import exact_rate
-from tfvae.models.graph import Graph, Node, Variable
+from tfvae.models.graph import Graph, Node, Variable, require_list
 from tfvae.random import Seed, another, draw_and_score
 
 Tensors = dict[str, tf.Tensor]
@@ -58,6 +58,7 @@ class Recognition:
     """
 
     def __init__(self, variables: Sequence[Variable], graph: Graph, dtype: str):
+        require_list(variables)
         names = [each.name for each in variables]
         observed = {name: shape for name, shape in graph.shapes.items() if name not in names}
         self.shapes = graph.shapes
@@ -75,7 +76,10 @@ class Recognition:
             q = node.distribution(values, self.shapes, training)
             alone = q.batch_shape.rank == 1  # [B]; given another latent variable [S, B], of which one draw each
             z, score = draw_and_score(q, samples if alone else 1, another(seed, number))
-            values[name], log_q[name] = (z, score) if alone else (z[0], score[0])  # [S, B, *event], [S, B]
+            z, score = (z, score) if alone else (z[0], score[0])  # [S, B, *event], [S, B]
+            # A draw adds its noise by broadcasting, where TensorFlow forgets an axis of length 1 that networks are
+            # built for.
+            values[name], log_q[name] = tf.ensure_shape(z, [None, None, *self.shapes[name]]), score
             posteriors[name] = q
         return values, posteriors, log_q
 

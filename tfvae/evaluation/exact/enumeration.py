@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from tfvae.errors import positive_int
+from tfvae.errors import one_of, positive_int
 from tfvae.heads.support import BINARY, ONE_HOT
+from tfvae.models.checks import with_gaps
 from tfvae.models.directed import DirectedModel
 from tfvae.models.graph import Node
 
@@ -26,7 +27,12 @@ class Enumeration:
     """Log p(z | x) of each combination, [C, n]."""
 
     def posterior_mean(self, name: str) -> np.ndarray:
-        """Return E[v | x] of a latent variable, [n, *event]: the probabilities of its classes, or of its ones."""
+        """Return E[v | x] of a latent variable, [n, *event]: the probabilities of its classes, or of its ones.
+
+        Raises:
+            ValueError: if there is no latent variable of this name.
+        """
+        one_of("name", name, self.values)
         return np.tensordot(np.exp(self.log_posterior).T, self.values[name], 1)
 
 
@@ -42,7 +48,8 @@ def enumerate_latents(model: DirectedModel, values: Mapping[str, object], *, com
 
     Raises:
         TypeError: if `model` is no directed model.
-        ValueError: if a missing variable is continuous, or there are too many combinations.
+        ValueError: if `values` is no dictionary of variables of the model, a missing variable is continuous or has no
+            distribution, or there are too many combinations.
 
     Reference: C. Bishop, "Pattern Recognition and Machine Learning", 2006, Eq. (8.54).
 
@@ -61,30 +68,47 @@ def enumerate_latents(model: DirectedModel, values: Mapping[str, object], *, com
     if not isinstance(model, DirectedModel):
         raise TypeError(f"Expected a models.DirectedModel. Received: model={model!r}")
     combinations = positive_int("combinations", combinations)
-    latent = [node for name, node in model.graph.nodes.items() if name not in values]
+    given = _checked(model, values)
+    latent = [node for name, node in model.graph.nodes.items() if name not in given]
     count = math.prod(_count(node) for node in latent)
     if not latent or count > combinations:
         raise ValueError(
             f"Expected latent variables with at most {combinations} combinations of values. Received: "
             f"{count} of {', '.join(node.name for node in latent) or 'none, all variables have values'}"
         )
-    observed = model.arrays({**values, **{node.name: _all(node)[:1].repeat(_length(values), 0) for node in latent}})
+    examples = len(next(iter(given.values()), ()))
+    observed = model.arrays({**given, **{node.name: _all(node)[:1].repeat(examples, 0) for node in latent}})
     tables = list(itertools.product(*(range(_count(node)) for node in latent)))
     every = {node.name: _all(node)[[row[i] for row in tables]] for i, node in enumerate(latent)}  # [C, *event]
+    typed = {name: value.astype(observed[name].dtype) for name, value in every.items()}
     joint = []
     for row in range(count):
-        drawn = {name: np.broadcast_to(value[row], observed[name].shape) for name, value in every.items()}
+        drawn = {name: np.broadcast_to(value[row], observed[name].shape) for name, value in typed.items()}
         joint.append(model.score({**observed, **drawn}).log_weights.numpy().astype(np.float64))
     table = np.stack(joint)  # [C, n]
     evidence = logsumexp(table, 0)
     return Enumeration(evidence, every, table - evidence)
 
 
-def _length(values: Mapping[str, object]) -> int:
-    return len(np.asarray(next(iter(values.values())))) if values else 0
+def _checked(model: DirectedModel, values: Mapping[str, object]) -> dict[str, np.ndarray]:
+    """Return the arrays of the variables that are observed, or raise ValueError."""
+    names = model.graph.nodes
+    if not isinstance(values, Mapping) or not values:
+        raise ValueError(
+            f"Expected a dictionary of values by the names of the variables, {', '.join(names)}. "
+            f"Received: {'no values' if isinstance(values, Mapping) else type(values).__name__}"
+        )
+    for name in values:
+        one_of("the name of every variable", name, names)
+    return {name: model.inputs.values[name].array(with_gaps(value)) for name, value in values.items()}
 
 
 def _count(node: Node) -> int:
+    if node.conditional is None:
+        raise ValueError(
+            f"Expected values of {node.name!r}, which is models.Given and has no distribution to sum over. "
+            "Received: none"
+        )
     if node.support is ONE_HOT:
         return node.event_shape[0]
     if node.support is BINARY:

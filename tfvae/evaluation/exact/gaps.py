@@ -10,24 +10,36 @@ from tensorflow_probability import math as tfm
 
 from tfvae.errors import number_in, positive_int
 from tfvae.evaluation.batches import standard_error
-from tfvae.evaluation.printing import plus_minus
+from tfvae.evaluation.exact.record import ExactEvidence
+from tfvae.evaluation.printing import error_of, plus_minus
 from tfvae.heads.scales import SCALE_FLOOR
 from tfvae.models.variational import AbstractVAE, require_vae
 from tfvae.random import Seed, another, as_seed, draw
 
+_EVIDENCE = "finite: exact.quadrature(model, x) or its per_example"
 _PATIENT = 0.5  # share of the steps after which the rate of learning falls
 
 
 @dataclass(frozen=True)
 class InferenceGaps:
-    """Bounds on log p(x) of each example, in nats, [n] each, from the loosest to the tightest."""
+    """Two bounds on log p(x) of each example and log p(x), in nats, [n] each.
+
+    The bounds are estimated from draws, so that a gap of one example can come out below zero by a few of its errors.
+    """
 
     amortised: np.ndarray
     """The ELBO of the encoder's posterior."""
     mean_field: np.ndarray
-    """The ELBO of the best normal posterior with a diagonal covariance that was found for each example by itself."""
+    """The ELBO of the best normal posterior with a diagonal covariance that was found for each example by itself. It is
+    the larger one, unless the encoder's family has a full covariance."""
     evidence: np.ndarray
     """The log p(x) that was given."""
+    amortised_error: np.ndarray
+    """Monte Carlo error of each `amortised`."""
+    mean_field_error: np.ndarray
+    """Monte Carlo error of each `mean_field`."""
+    amortisation_error: np.ndarray
+    """Monte Carlo error of each `amortisation_gap`: both bounds are measured with the same noise."""
 
     @property
     def amortisation_gap(self) -> np.ndarray:
@@ -41,18 +53,22 @@ class InferenceGaps:
 
     def rows(self) -> dict[str, str]:
         """Return what a table shows."""
-        terms = {"ELBO, amortised": self.amortised, "amortisation gap": self.amortisation_gap,
-                 "approximation gap": self.approximation_gap, "log evidence": self.evidence}  # fmt: skip
-        return {title: plus_minus(float(values.mean()), standard_error(values)) for title, values in terms.items()}
+        terms = {
+            "ELBO, amortised": (self.amortised, self.amortised_error),
+            "amortisation gap": (self.amortisation_gap, self.amortisation_error),
+            "approximation gap": (self.approximation_gap, self.mean_field_error),
+            "log evidence": (self.evidence, None),
+        }
+        return {title: _shown(*term) for title, term in terms.items()}
 
     def __str__(self) -> str:
-        return ", ".join(f"{title} {value}" for title, value in self.rows().items())
+        return ", ".join(f"{title} {value}" for title, value in self.rows().items()) + f", n = {len(self.evidence)}"
 
 
 def inference_gaps(
     model: AbstractVAE,
     x: object,
-    evidence: np.ndarray,
+    evidence: np.ndarray | ExactEvidence,
     seed: int | tuple[int, int] = 0,
     *,
     steps: int = 2000,
@@ -64,12 +80,14 @@ def inference_gaps(
         log p(x) - ELBO = [log p(x) - max_q ELBO(q)] + [max_q ELBO(q) - ELBO(q(z | x))],   q = N(m, diag(s)^2)
 
     The mean m and the scale s of each example are found by Adam, from where the encoder has them, with new draws in
-    every step; both bounds are then measured with the same 50 times as many draws.
+    every step. Both bounds are then measured with 50 times as many draws, as E_q[log p(x, z) - log q(z)] and not by the
+    divergence from the prior: what is averaged is log p(x) at every z where q is the true posterior, so that little
+    noise is left. The draws come in pairs, on either side of the mean, and the same noise serves both.
 
     Args:
         model: a model of the library whose latent vector is any real one.
         x: examples, [n, *event].
-        evidence: their log p(x), [n], such as `exact.quadrature(model, x).per_example`.
+        evidence: their log p(x), [n], or what `exact.quadrature(model, x)` gives.
         seed: of the draws.
         steps: of Adam; its rate falls after half of them.
         samples: draws for each example in a step.
@@ -86,16 +104,14 @@ def inference_gaps(
         >>> from tfvae.evaluation import exact
         >>> model = tfvae.zoo.vae((8, 8, 1), latent_dim=1, seed=0)
         >>> x = np.zeros([2, 8, 8, 1])
-        >>> gaps = exact.inference_gaps(model, x, exact.quadrature(model, x).per_example, steps=10)
+        >>> gaps = exact.inference_gaps(model, x, exact.quadrature(model, x), steps=10)
         >>> gaps.amortisation_gap.shape
         (2,)
     """
     require_vae(model)
     steps, samples = positive_int("steps", steps), positive_int("samples", samples)
     checked, start = tf.constant(model.check.array(x), model.variable_dtype), as_seed(seed)
-    evidence = np.asarray(evidence, np.float64)
-    if evidence.shape != (len(checked),):
-        raise ValueError(f"Expected one evidence for each of {len(checked)} examples. Received: {evidence.shape}")
+    known = _numbers(evidence, len(checked))
     begin = model.encoder(checked)
     if not isinstance(begin, (tfd.MultivariateNormalDiag, tfd.MultivariateNormalTriL)):
         raise ValueError(f"Expected a normal posterior, to begin with. Received: {model.fits.posterior}")
@@ -118,10 +134,49 @@ def inference_gaps(
     for number in range(1, steps + 1):
         step(tf.constant(number))
     amortised, best = (
-        _elbo(model, checked, q, 50 * samples, start).numpy().astype(np.float64)
-        for q in (begin, _normal(loc.value, raw.value))
+        _measured(model, checked, q, 25 * samples, start) for q in (begin, _normal(loc.value, raw.value))
     )
-    return InferenceGaps(amortised, best, evidence)
+    errors = (_error(values) for values in (amortised, best, best - amortised))
+    return InferenceGaps(amortised.mean(0), best.mean(0), known, *errors)
+
+
+def _numbers(evidence: object, examples: int) -> np.ndarray:
+    """Return log p(x) of so many examples, or raise ValueError."""
+    given = evidence.per_example if isinstance(evidence, ExactEvidence) else evidence
+    try:
+        values = np.asarray(given, np.float64)
+    except (TypeError, ValueError):  # NumPy's words for what is no number
+        raise ValueError(
+            f"Expected one evidence for each of {examples} examples, {_EVIDENCE}. Received: evidence={evidence!r:.80}"
+        ) from None
+    wrong = int(np.sum(~np.isfinite(values)))
+    if values.shape != (examples,) or wrong:
+        raise ValueError(
+            f"Expected one evidence for each of {examples} examples, {_EVIDENCE}. Received: evidence.shape="
+            f"{values.shape}, of which {wrong} are not finite"
+        )
+    return values
+
+
+def _shown(values: np.ndarray, errors: np.ndarray | None) -> str:
+    """Return the mean with its error over the data and, if it is estimated, over draws, which are independent."""
+    text = f"{plus_minus(float(values.mean()), standard_error(values))} (data)"
+    if errors is None:
+        return text
+    return f"{text} ± {error_of(float(np.sqrt(np.sum(errors**2)) / len(errors)))} (Monte Carlo)"
+
+
+def _error(values: np.ndarray) -> np.ndarray:
+    """Return the standard error of the mean over the first axis, [n], of [pairs, n]."""
+    return values.std(0, ddof=1) / np.sqrt(len(values))
+
+
+def _measured(model: AbstractVAE, x: tf.Tensor, q: tfd.Distribution, pairs: int, seed: Seed) -> np.ndarray:
+    """Return estimates of the ELBO of a normal posterior, [pairs, n], each from two draws that mirror each other."""
+    z = draw(q, pairs, seed)
+    both = (model.decoder(each).log_prob(x) + model.prior().log_prob(each) - q.log_prob(each) for each in
+            (z, 2.0 * q.mean() - z))  # fmt: skip
+    return np.mean([values.numpy().astype(np.float64) for values in both], 0)
 
 
 def _normal(loc: tf.Tensor, raw: tf.Tensor) -> tfd.MultivariateNormalDiag:

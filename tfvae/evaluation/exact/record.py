@@ -25,6 +25,9 @@ class ExactEvidence:
     """The numerical error that was asked for."""
     method: str
     """How it was computed."""
+    outside: float = 0.0
+    """Largest share of a posterior, the encoder's or the true one, that a grid does not hold: it lies beyond its edges,
+    or between its points. 0 for a closed form."""
 
     @property
     def mean(self) -> float:
@@ -45,6 +48,17 @@ class ExactEvidence:
     def warnings(self) -> tuple[str, ...]:
         """What is wrong, and what to try."""
         found = list(about_examples(len(self.per_example)))
+        infinite = int(np.sum(~np.isfinite(self.per_example + self.divergence)))
+        if infinite:
+            found.append(
+                f"Of {infinite} of {len(self.per_example)} examples the evidence or the divergence is not finite: see "
+                "that the densities of prior, posterior and likelihood are."
+            )
+        if self.outside > self.tolerance:
+            found.append(
+                f"The grid misses up to {100 * self.outside:.2g} % of a posterior, so that evidence or divergence is "
+                "wrong: give wider bounds=, or allow more points where a posterior is narrow."
+            )
         if self.numerical_error > self.tolerance:
             found.append(
                 f"The numerical error of {self.numerical_error:.2g} nats is above the {self.tolerance:.2g} asked for: "
@@ -65,6 +79,7 @@ class ExactEvidence:
             "standard_error": plain(self.standard_error),
             "divergence": plain(float(self.divergence.mean())),
             "numerical_error": plain(self.numerical_error),
+            "outside": plain(self.outside),
             "method": self.method,
             "examples": len(self.per_example),
         }
