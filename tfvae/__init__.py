@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from tfvae.conditional import Conditional, Decoder, Encoder
     from tfvae.errors import ExportError, IncompatibleParts
-    from tfvae.models import VAE, AbstractVAE, Trace
+    from tfvae.models import VAE, AbstractVAE, LadderVAE, Trace
     from tfvae.presets import from_preset
 
 if Path(sys.argv[0]).stem == "tfvae":
@@ -50,6 +50,7 @@ __all__ = [
     "Encoder",
     "ExportError",
     "IncompatibleParts",
+    "LadderVAE",
     "Trace",
     "callbacks",
     "data",
@@ -75,6 +76,7 @@ _HOMES = {
     "Encoder": "conditional",
     "ExportError": "errors",
     "IncompatibleParts": "errors",
+    "LadderVAE": "models",
     "Trace": "models",
     "from_preset": "presets",
 }

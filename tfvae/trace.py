@@ -1,6 +1,6 @@
 """What a model drew and how likely it was: the one thing that models hand to objectives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -55,6 +55,8 @@ class Trace(NamedTuple):
     """From z, with any leading axes, to p(x | z)."""
     link: Link
     """Through which z depends on the parameters of q."""
+    rates: Sequence[tf.Tensor] = ()
+    """Of latents in groups the rate of each, from the top down, [B] each; their sum is the rate."""
 
     @property
     def distortion(self) -> tf.Tensor:

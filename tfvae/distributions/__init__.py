@@ -1,6 +1,7 @@
 """What `tensorflow_probability.distributions` lacks: families, and the point and moments that stand for one."""
 
 import tfvae.draws  # noqa: F401 (registers the draws)
+from tfvae.distributions.chain import Chain
 from tfvae.distributions.flow import Flow, Step
 from tfvae.distributions.low_rank_normal import LowRankNormal
 from tfvae.distributions.mixture import Mixture
@@ -9,6 +10,7 @@ from tfvae.distributions.power_spherical import PowerSpherical
 from tfvae.distributions.relaxed_categorical import RelaxedCategorical
 
 __all__ = [
+    "Chain",
     "Flow",
     "LowRankNormal",
     "Mixture",

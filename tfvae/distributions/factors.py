@@ -52,8 +52,8 @@ def rate_per_dimension(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor:
     except (IncompatibleParts, NotImplementedError) as error:
         raise IncompatibleParts(
             "Expected a posterior and a prior of independent elements with a KL in closed form, such as "
-            "heads.DiagonalNormal and priors.StandardNormal; leave out free bits for others. Received: posterior "
-            f"{_name(q)}, prior {_name(p)}"
+            "heads.DiagonalNormal and priors.StandardNormal; leave out free bits for others, or give groups theirs by "
+            f"objectives.FreeGroups. Received: posterior {_name(q)}, prior {_name(p)}"
         ) from error
 
 

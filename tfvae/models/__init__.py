@@ -4,6 +4,8 @@ from tfvae.models.base import AbstractModel
 from tfvae.models.conditional import ConditionalModel
 from tfvae.models.directed import DirectedModel
 from tfvae.models.graph import Given, Variable
+from tfvae.models.hierarchy import BottomUp, Ladder, TopDown
+from tfvae.models.ladder import LadderVAE
 from tfvae.models.semi_supervised import SemiSupervised
 from tfvae.models.vae import VAE
 from tfvae.models.variational import AbstractVAE
@@ -13,10 +15,14 @@ __all__ = [
     "VAE",
     "AbstractModel",
     "AbstractVAE",
+    "BottomUp",
     "ConditionalModel",
     "DirectedModel",
     "Given",
+    "Ladder",
+    "LadderVAE",
     "SemiSupervised",
+    "TopDown",
     "Trace",
     "Variable",
 ]

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfvae.errors import IncompatibleParts, number_in
 from tfvae.heads.scales import OptimalScale
 from tfvae.heads.support import ONE_HOT
+from tfvae.models import checks
 from tfvae.models.base import weights_of
 from tfvae.models.directed import DirectedModel
 from tfvae.models.graph import Graph, Node, Variable, variable_of
@@ -31,7 +32,7 @@ class Judged(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="tfvae")
 class SemiSupervised(Observed):
-    """A directed model with a class that is missing in some examples, and a classifier that stands in for it.
+    """A directed model with a class that is missing in some examples, and a classifier that stands in for it: M2.
 
         with a label:     L(x, y) + alpha log q(y | x)
         without a label:  sum_y q(y | x) [L(x, y) - log q(y | x)]
@@ -41,6 +42,8 @@ class SemiSupervised(Observed):
     a label is missing where its number is -1, as in scikit-learn, or NaN, or where there are no labels at all. Calling
     the model, and `predict`, give q(y | x), the probabilities of the classes. Reported are `elbo`, without alpha, in
     nats per example, and the `accuracy` of the labelled examples, NaN without any.
+
+    The reference's M2 takes images for x, and M1+M2 codes of a VAE that was trained without labels, M1.
 
     Where few examples have labels, give those several times with as many times smaller a `sample_weight`, so that every
     batch has some: what is maximised stays the same.
@@ -94,9 +97,9 @@ class SemiSupervised(Observed):
         self.model = model
         self.node = _tried(classifier, model, self.variable_dtype)
         self.label, self.classifier, self.classes = self.node.name, self.node.conditional, self.node.event_shape[0]
-        checks = dict(model.inputs.values)
-        checks[self.label] = _PartLabel(self.label, self.node.event_shape, ONE_HOT, self.variable_dtype)
-        self.inputs = Inputs(checks, [*model.inputs.optional, self.label], [])
+        tested = dict(model.inputs.values)
+        tested[self.label] = _PartLabel(self.label, self.node.event_shape, ONE_HOT, self.variable_dtype)
+        self.inputs = Inputs(tested, [*model.inputs.optional, self.label], [])
         self.elbo_tracker = keras.metrics.Mean(name="elbo")
         self.accuracy_tracker = _MeanOfSome(name="accuracy")
         self._reported = "loss, elbo and accuracy"
@@ -216,7 +219,7 @@ class _PartLabel(Values):
     """The check of a label that may be missing, which becomes zeros."""
 
     def array(self, values: object) -> np.ndarray:
-        label = np.asarray(values)
+        label = np.asarray(checks.with_gaps(values))
         if label.dtype.kind not in "iuf" or label.shape[1:] not in ((), self.event_shape):
             return super().array(values)
         missing = np.isnan(label) | (label == -1)

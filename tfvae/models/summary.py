@@ -27,6 +27,9 @@ def composition(model: "AbstractVAE") -> str:
     if not fits.has_rate:
         rate = "none: the posterior is a point mass"
     lines.append(f"objective: {type(model.objective).__name__}, {model.objective.samples} sample(s) an example")
+    if model.group_sizes:
+        ways = ", ".join("exact" if exact else "Monte Carlo" for exact in model.exact_rates)
+        rate = f"sum of groups of {list(model.group_sizes)}, from the top; given the draws of those above: {ways}"
     lines.append(f"rate KL(q(z | x) || p(z)): {rate}")
     return "\n".join(lines)
 

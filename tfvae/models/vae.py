@@ -46,11 +46,6 @@ class VAE(AbstractVAE):
         (3, 8, 8, 1)
     """
 
-    def trace(
-        self, x: tf.Tensor, samples: tf.Tensor | int = 1, seed: int | tf.Tensor | Seed = 0, training: bool = False
-    ) -> Trace:
-        return self.trace_from(self.encoder(x, training=training), x, samples, seed, training)
-
     def trace_from(
         self,
         q: tfd.Distribution,
@@ -59,11 +54,18 @@ class VAE(AbstractVAE):
         seed: int | tf.Tensor | Seed = 0,
         training: bool = False,
     ) -> Trace:
-        p, link = self.prior(), Link()
-        z, log_qz = draw_and_score(q, samples, as_seed(seed))  # [S, B, D], [S, B]
-        z = link(z)
-        decoder = functools.partial(self.decoder, training=training)
-        px = decoder(z)
-        log_px, log_pz = px.log_prob(x), p.log_prob(z)  # [S, B]
-        rate = self.rate(q, p, log_qz - log_pz)
-        return Trace(x, z, q, p, px, log_px, log_pz, log_qz, rate, decoder, link)
+        return drawn(self, q, x, samples, as_seed(seed), training)
+
+
+def drawn(
+    model: AbstractVAE, q: tfd.Distribution, x: tf.Tensor, samples: tf.Tensor | int, seed: Seed, training: bool
+) -> Trace:
+    """Draw z ~ q(z | x), decode it, and score x and z."""
+    p, link = model.prior(), Link()
+    z, log_qz = draw_and_score(q, samples, seed)  # [S, B, D], [S, B]
+    z = link(z)
+    decoder = functools.partial(model.decoder, training=training)
+    px = decoder(z)
+    log_px, log_pz = px.log_prob(x), p.log_prob(z)  # [S, B]
+    rate = model.rate(q, p, log_qz - log_pz)
+    return Trace(x, z, q, p, px, log_px, log_pz, log_qz, rate, decoder, link)

@@ -1,5 +1,7 @@
 """What every VAE has in common: the methods a user calls."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.moments import centre
 from tfvae.errors import IncompatibleParts, positive_int
-from tfvae.models import checks, compatibility, execution, fitting, summary
+from tfvae.models import checks, compatibility, execution, fitting, sharing, summary
 from tfvae.models.base import AbstractModel, descend, weights_of
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
@@ -19,8 +21,13 @@ from tfvae.trace import Trace
 class AbstractVAE(AbstractModel):
     """A model with latent variables, trained by maximising an objective (abstract).
 
-    A model says what is drawn in what order, in `trace` and `trace_from`; `VAE` documents the arguments.
+    A model says what is drawn in what order, in `trace_from`; `VAE` documents the arguments.
     """
+
+    group_sizes: tuple[int, ...] = ()
+    """Of latents in groups the length of each, from the top down."""
+    exact_rates: Sequence[bool] = ()
+    """Of latents in groups whether the rate of each is exact, given the draws of the groups above it."""
 
     def __init__(
         self,
@@ -47,6 +54,7 @@ class AbstractVAE(AbstractModel):
             self.elbo_tracker = keras.metrics.Mean(name="elbo")
             self.rate_tracker = keras.metrics.Mean(name="rate")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
+        self.group_trackers: list[keras.metrics.Mean] = []
         self.origin: int | None = None
         self.chooses_jit, self.functions = False, execution.Functions()
         self.check = checks.Checker(self.fits.event_shape, self.fits.support)
@@ -58,7 +66,7 @@ class AbstractVAE(AbstractModel):
         self, x: tf.Tensor, samples: tf.Tensor | int = 1, seed: int | tf.Tensor | Seed = 0, training: bool = False
     ) -> Trace:
         """Draw `samples` z for each x and return the draws with their log-densities."""
-        raise NotImplementedError
+        return self.trace_from(self.encoder(x, training=training), x, samples, seed, training)
 
     def trace_from(
         self,
@@ -83,7 +91,9 @@ class AbstractVAE(AbstractModel):
         Raises:
             IncompatibleParts: if the prior does not fit the posterior.
         """
-        return type(self)(self.encoder, self.decoder, prior, self.objective, seed=self.seed, name=self.name)
+        return type(self)(
+            self.encoder, self.decoder, prior, self.objective, seed=self.seed, name=self.name, dtype=self.dtype_policy
+        )
 
     # Training ------------------------------------------------------------------------------------------------------
 
@@ -102,6 +112,8 @@ class AbstractVAE(AbstractModel):
         if self.fits.has_rate:
             self.elbo_tracker.update_state(drawn.elbo, weight)
             self.rate_tracker.update_state(drawn.rate, weight)
+        for tracker, rate in zip(self.group_trackers, drawn.rates, strict=True):
+            tracker.update_state(rate, weight)
         return self.get_metrics_result()
 
     def _update_others(self, drawn: Trace, step: tf.Tensor) -> None:
@@ -207,7 +219,7 @@ class AbstractVAE(AbstractModel):
         """Do nothing: the parts were built when the model was made."""
 
     def get_config(self) -> dict:
-        parts = {key: keras.saving.serialize_keras_object(getattr(self, key)) for key in _PARTS}
+        parts = sharing.configs({key: getattr(self, key) for key in _PARTS})
         return {**super().get_config(), **parts, "seed": self.seed}
 
     @classmethod

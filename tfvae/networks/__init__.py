@@ -11,12 +11,12 @@
 | `count_mlp` | counts, flattened | a vector |
 | `simplex_mlp` | logarithms of probabilities, flattened | a vector |
 
-What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `FillMissing`, `Log1p`. They
-go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
+What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `FillMissing`, `Last`,
+`Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
 """
 
 from tfvae.networks.convolutional import conv, deconv
-from tfvae.networks.dense import mlp, simplex_mlp
+from tfvae.networks.dense import Last, mlp, simplex_mlp
 from tfvae.networks.gated import GatedDense, gated
 from tfvae.networks.missing import FillMissing
 from tfvae.networks.residual import ResidualBlock, residual_down, residual_up
@@ -27,6 +27,7 @@ __all__ = [
     "Columns",
     "FillMissing",
     "GatedDense",
+    "Last",
     "Log1p",
     "ResidualBlock",
     "columns",

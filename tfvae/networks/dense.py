@@ -1,6 +1,7 @@
 """Fully connected networks."""
 
 import keras
+import tensorflow as tf
 
 from tfvae.errors import positive_int
 
@@ -63,3 +64,44 @@ def simplex_mlp(*units: int, activation: str = "relu") -> keras.Sequential:
         array([[0.25, 0.75]], dtype=float32)
     """
     return keras.Sequential([keras.layers.Activation("exponential"), *mlp(*units, activation=activation).layers])
+
+
+@keras.saving.register_keras_serializable(package="tfvae")
+class Last(keras.layers.Layer):
+    """The last elements of a vector, such as the lowest group of latents.
+
+        h = [z_{D-n+1}, ..., z_D]
+
+    Args:
+        size: n, how many.
+        **kwargs: `name` and `dtype`, as for any Keras layer.
+
+    Raises:
+        ValueError: if `size` is no positive whole number, or when called, larger than the vector.
+
+    Example:
+        >>> import numpy as np, tfvae
+        >>> tfvae.networks.Last(2)(np.array([[1.0, 2.0, 3.0]])).numpy()
+        array([[2., 3.]], dtype=float32)
+    """
+
+    def __init__(self, size: int, **kwargs: object):
+        super().__init__(**kwargs)
+        self.size = positive_int("size", size)
+
+    def build(self, input_shape: tuple) -> None:
+        """Check that there are so many."""
+        if input_shape[-1] < self.size:
+            raise ValueError(
+                f"Expected vectors of length {self.size} or more. Received: input_shape={tuple(input_shape)}"
+            )
+
+    def call(self, z: tf.Tensor) -> tf.Tensor:
+        return z[..., -self.size :]
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the shape that came in, with as many elements."""
+        return (*input_shape[:-1], self.size)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "size": self.size}

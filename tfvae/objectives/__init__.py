@@ -7,7 +7,7 @@ from tfvae.objectives.critic import MarginalsCritic, PriorCritic
 from tfvae.objectives.distortion import Distortion
 from tfvae.objectives.elbo import ELBO
 from tfvae.objectives.estimators import STL, DReG
-from tfvae.objectives.free_bits import FreeBits
+from tfvae.objectives.free_bits import FreeBits, FreeGroups
 from tfvae.objectives.importance import CIWAE, IWAE, MIWAE, Renyi
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "DReG",
     "Distortion",
     "FreeBits",
+    "FreeGroups",
     "MarginalsCritic",
     "Objective",
     "PriorCritic",

@@ -3,6 +3,7 @@
 from tfvae.priors.base import Prior
 from tfvae.priors.categorical import UniformCategorical
 from tfvae.priors.flow import FlowPrior
+from tfvae.priors.hierarchy import Hierarchy
 from tfvae.priors.laplace import StandardLaplace
 from tfvae.priors.learned import Learned
 from tfvae.priors.mixture import Mixture
@@ -12,6 +13,7 @@ from tfvae.priors.vamp import VampPrior
 
 __all__ = [
     "FlowPrior",
+    "Hierarchy",
     "Learned",
     "Mixture",
     "Prior",

@@ -14,9 +14,12 @@ from tfvae.zoo.flow_prior import flow_prior
 from tfvae.zoo.full_covariance import full_covariance
 from tfvae.zoo.gm_vae import gm_vae
 from tfvae.zoo.gumbel import gumbel
+from tfvae.zoo.hvae import hvae
+from tfvae.zoo.hvae_vamp import hvae_vamp
 from tfvae.zoo.iaf import iaf
 from tfvae.zoo.info_vae import info_vae
 from tfvae.zoo.iwae import iwae
+from tfvae.zoo.ladder import ladder
 from tfvae.zoo.laplace import laplace
 from tfvae.zoo.miwae import miwae
 from tfvae.zoo.mixed_vae import mixed_vae
@@ -49,9 +52,12 @@ __all__ = [
     "full_covariance",
     "gm_vae",
     "gumbel",
+    "hvae",
+    "hvae_vamp",
     "iaf",
     "info_vae",
     "iwae",
+    "ladder",
     "laplace",
     "miwae",
     "mixed_vae",

@@ -25,7 +25,7 @@ class Citation:
         return f"{self.authors}, {self.title!r}, {self.year}, {self.url}"
 
 
-# Papers of two models each.
+# Papers of several models each.
 GHOSH_2020 = Citation(
     "From Variational to Deterministic Autoencoders", "P. Ghosh et al.", 2020, "https://arxiv.org/abs/1903.12436"
 )
@@ -36,6 +36,7 @@ RAINFORTH_2018 = Citation(
     "Tighter Variational Bounds are Not Necessarily Better", "T. Rainforth et al.", 2018,
     "https://arxiv.org/abs/1802.04537",
 )  # fmt: skip
+TOMCZAK_2018 = Citation("VAE with a VampPrior", "J. Tomczak and M. Welling", 2018, "https://arxiv.org/abs/1705.07120")
 
 
 @dataclass(frozen=True)

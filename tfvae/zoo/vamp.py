@@ -4,10 +4,10 @@ from tfvae import heads, networks
 from tfvae.conditional import Decoder, Encoder
 from tfvae.models import VAE
 from tfvae.priors import VampPrior
-from tfvae.zoo._paper import Citation, paper, warmed_elbo
+from tfvae.zoo._paper import TOMCZAK_2018, paper, warmed_elbo
 
 
-@paper(Citation("VAE with a VampPrior", "J. Tomczak and M. Welling", 2018, "https://arxiv.org/abs/1705.07120"))
+@paper(TOMCZAK_2018)
 def vamp(
     input_shape: tuple[int, ...],
     latent_dim: int = 40,
