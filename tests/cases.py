@@ -71,7 +71,7 @@ CASES = {
     "count_vae": case(zoo.count_vae, data="digit_counts"),
     "mixed_vae": case(zoo.mixed_vae, data="digit_records", refused_extras=("impute",)),
     "two_stage": case(zoo.two_stage),
-    "hvae": case(zoo.hvae, False, units=16),
-    "hvae_vamp": case(zoo.hvae_vamp, False, units=16, components=3),
+    "hvae": case(zoo.hvae, False, units=(16,)),
+    "hvae_vamp": case(zoo.hvae_vamp, False, units=(16,), components=3),
     "ladder": case(zoo.ladder, False, latent_dim=4, units=(16, 8)),
 }

@@ -233,7 +233,7 @@ def test_free_groups_pay_the_floor_or_their_rate(truth):
 
 
 def test_what_is_shared_is_shared_again_when_loaded(tmp_path):
-    ladder, mixed = zoo.ladder(SHAPE, 4, units=(16, 8)), zoo.hvae_vamp(SHAPE, 3, units=16, components=2)
+    ladder, mixed = zoo.ladder(SHAPE, 4, units=(16, 8)), zoo.hvae_vamp(SHAPE, 3, units=(16,), components=2)
     loaded = []
     for model in (ladder, mixed):
         model.save(tmp_path / "m.keras")

@@ -16,29 +16,29 @@ from tfvae.priors import Hierarchy, Prior, StandardNormal
 def two_levels(
     input_shape: tuple[int, ...],
     latent_dim: int,
-    units: int,
+    units: tuple[int, ...],
     likelihood: Head | None,
     top: Callable[[Encoder], Prior],
 ) -> tuple[TopDown, Decoder, Hierarchy]:
-    """Return q(z_2 | x) q(z_1 | x, z_2), p(x | z_1, z_2), and p(z_2) p(z_1 | z_2), of two gated layers each.
+    """Return q(z_2 | x) q(z_1 | x, z_2), p(x | z_1, z_2), and p(z_2) p(z_1 | z_2), of gated layers.
 
     Args:
         input_shape: shape of x.
         latent_dim: length of either group.
-        units: width of every layer.
+        units: widths of the first half of each conditional's layers, and of its second half.
         likelihood: the head of the decoder; Bernoulli if None.
         top: from q(z_2 | x) to p(z_2).
     """
     shape = event_shape("input_shape", input_shape)
-    lower, upper = networks.gated(units), networks.gated(units)
+    lower, upper = networks.gated(*units), networks.gated(*units)
     head = heads.DiagonalNormal(latent_dim)
     alone = Encoder(keras.Sequential([lower, upper]), head, name="upper")
     alone.build((None, *shape))
-    parts = [Conditional(networks.gated(), head), Conditional(networks.gated(units), heads.DiagonalNormal(latent_dim))]
+    parts = [Conditional(networks.gated(), head), Conditional(networks.gated(*units), heads.DiagonalNormal(latent_dim))]
     encoder = TopDown([lower, upper], parts, name="encoder")
-    below = Decoder(networks.gated(units, units), heads.DiagonalNormal(latent_dim), name="below")
+    below = Decoder(networks.gated(*units, *units), heads.DiagonalNormal(latent_dim), name="below")
     likelihood = heads.Bernoulli(shape) if likelihood is None else likelihood
-    decoder = Decoder(networks.gated(units, units), likelihood, name="decoder")
+    decoder = Decoder(networks.gated(*units, *units), likelihood, name="decoder")
     return encoder, decoder, Hierarchy(top(alone), [below])
 
 

@@ -12,7 +12,7 @@ def hvae(
     input_shape: tuple[int, ...],
     latent_dim: int = 40,
     *,
-    units: int = 300,
+    units: tuple[int, ...] = (300,),
     likelihood: Head | None = None,
     warm_up: int = 0,
     seed: int | None = None,
@@ -27,7 +27,7 @@ def hvae(
 
     Example:
         >>> import tfvae
-        >>> tfvae.zoo.hvae((8, 8, 1), latent_dim=2, units=16).group_sizes
+        >>> tfvae.zoo.hvae((8, 8, 1), latent_dim=2, units=(16,)).group_sizes
         (2, 2)
     """
     parts = two_levels(input_shape, latent_dim, units, likelihood, lambda _: StandardNormal(latent_dim))

@@ -13,7 +13,7 @@ def hvae_vamp(
     latent_dim: int = 40,
     *,
     components: int = 500,
-    units: int = 300,
+    units: tuple[int, ...] = (300,),
     likelihood: Head | None = None,
     warm_up: int = 0,
     seed: int | None = None,
@@ -26,7 +26,7 @@ def hvae_vamp(
 
     Example:
         >>> import tfvae
-        >>> type(tfvae.zoo.hvae_vamp((8, 8, 1), latent_dim=2, components=3, units=16).prior.top).__name__
+        >>> type(tfvae.zoo.hvae_vamp((8, 8, 1), latent_dim=2, components=3, units=(16,)).prior.top).__name__
         'VampPrior'
     """
     top = lambda encoder: VampPrior(encoder, components, input_shape)  # noqa: E731
