@@ -226,6 +226,10 @@ def test_free_groups_pay_the_floor_or_their_rate(truth):
     means = [float(tf.reduce_mean(rate)) for rate in trace.rates]
     off = objectives.ELBO(free_bits=objectives.FreeGroups(0.0)).bound(trace, step)
     np.testing.assert_allclose(off, objectives.ELBO().bound(trace, step), rtol=1e-6)
+    objective = objectives.ELBO(free_bits=objectives.FreeGroups(objectives.schedules.Linear(10, 0.0, max(means) + 1.0)))
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(objective))
+    np.testing.assert_array_equal(again.bound(trace, tf.constant(10)), objective.bound(trace, tf.constant(10)))
+    assert not np.allclose(objective.bound(trace, tf.constant(10)), off)
     for floor in (min(means) + 0.1, max(means) + 1.0):
         bound = objectives.ELBO(free_bits=objectives.FreeGroups(floor)).bound(trace, step)
         paid = sum(max(floor, mean) for mean in means)

@@ -165,6 +165,7 @@ def test_prints_its_composition(trained):
     model.summary(print_fn=lambda text, line_break=False: lines.append(text))
     text = "\n".join(lines)
     how = "exact" if model.fits.exact_rate else "Monte Carlo" if model.fits.has_rate else "none: "
+    how = f"sum of groups of {list(model.group_sizes)}" if model.group_sizes else how
     assert "q(z | x)" in text and f"rate KL(q(z | x) || p(z)): {how}" in text
     assert str(list(model.fits.event_shape)) in text
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfvae.distributions.moments import centre
 from tfvae.errors import ExportError, positive_int
 from tfvae.evaluation.anomaly import Calibration, NegativeELBO
-from tfvae.export.inputs import alike, noise, on_support, single
+from tfvae.export.inputs import alike, encodable, noise, on_support, or_nan, single
 from tfvae.export.signature import Signature, signature
 from tfvae.models.variational import AbstractVAE
 from tfvae.random import draw, has_rule
@@ -46,7 +46,7 @@ class EncodeSample(Extra):
         _require_rule(model, "encode_sample")
 
         def encode_sample(x: tf.Tensor, seed: tf.Tensor) -> dict:
-            return {"z": draw(model.encoder(x), 1, noise(seed))[0]}  # [B, D]
+            return or_nan(encodable(model, x), {"z": draw(model.encoder(x), 1, noise(seed))[0]})  # [B, D]
 
         return {"encode_sample": signature(model, encode_sample, "x", "seed")}
 
@@ -150,7 +150,11 @@ class Interpolate(Extra):
             a, b = centre(model.encoder(x_a)), centre(model.encoder(x_b))  # [B, D]
             t = tf.cast(tf.range(steps), a.dtype) / tf.cast(steps - 1, a.dtype)
             z = a + t[:, None, None] * (b - a)  # [T, B, D]
-            return {"x": model.decoder(z).mean()}
+            holds = tf.logical_and(encodable(model, x_a), encodable(model, x_b))  # [B]
+            rows = tf.reshape(tf.repeat(holds[None], steps, 0), [-1])  # [T B]
+            x = model.decoder(z).mean()  # [T, B, *event]
+            flat = or_nan(rows, {"x": tf.reshape(x, [-1, *model.fits.event_shape])})["x"]
+            return {"x": tf.reshape(flat, tf.shape(x))}
 
         return {"interpolate": signature(model, interpolate, "x_a", "x_b", "steps")}
 

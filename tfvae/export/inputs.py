@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfvae.heads.support import REAL, Support
 from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed
 
@@ -31,11 +32,27 @@ def alike(value: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 
 def supported(model: AbstractVAE, x: tf.Tensor) -> tf.Tensor:
     """Tell which examples lie on the likelihood's support, [B]."""
+    return _inside(model.fits.support, x)
+
+
+def _inside(support: Support, x: tf.Tensor) -> tf.Tensor:
     inside = [
-        tf.reduce_all(support.contains(x[..., columns]), tf.range(1, tf.rank(x)))
-        for columns, support in model.fits.support.parts()
+        tf.reduce_all(part.contains(x[..., columns]), tf.range(1, tf.rank(x))) for columns, part in support.parts()
     ]  # [B] each
     return tf.reduce_all(tf.stack(inside), 0)
+
+
+def encodable(model: AbstractVAE, x: tf.Tensor) -> tf.Tensor:
+    """Tell which examples can be encoded, [B]: those without NaN, unless missing values are scored too.
+
+    A ReLU makes 0 of NaN on some processors, and an answer that looks like any other of what is none.
+    """
+    return _inside(model.fits.support if model.fits.support.missing else REAL, x)
+
+
+def finite(z: tf.Tensor) -> tf.Tensor:
+    """Tell which rows of z are finite, [B]."""
+    return _inside(REAL, z)
 
 
 def or_nan(holds: tf.Tensor, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

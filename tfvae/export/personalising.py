@@ -9,7 +9,7 @@ from tensorflow_probability import math as tfm
 from tfvae.conditional import Conditional
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra, require_rate
-from tfvae.export.inputs import noise, on_support, single, supported
+from tfvae.export.inputs import finite, noise, on_support, or_nan, single, supported
 from tfvae.export.signature import Signature, signature
 from tfvae.heads.base import Head
 from tfvae.models.variational import AbstractVAE
@@ -62,7 +62,8 @@ class _Personal(NamedTuple):
     head: Head
 
     def decode(self, z: tf.Tensor, adapter: tf.Tensor) -> dict:
-        return {"mean": self.head.distribution(self._parameters(z) + self._whole(adapter)).mean()}
+        mean = self.head.distribution(self._parameters(z) + self._whole(adapter)).mean()
+        return or_nan(finite(z), {"mean": mean})
 
     def elbo(self, x: tf.Tensor, adapter: tf.Tensor, seed: tf.Tensor) -> dict:
         return self._bound(x, *self._drawn(x, seed), self._whole(adapter))

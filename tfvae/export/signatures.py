@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfvae.distributions.moments import moments
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra
-from tfvae.export.inputs import noise, on_support
+from tfvae.export.inputs import encodable, finite, noise, on_support, or_nan
 from tfvae.export.signature import Signature, signature
 from tfvae.models.variational import AbstractVAE, require_vae
 from tfvae.random import Seed, draw, has_rule
@@ -52,14 +52,14 @@ def _every(model: AbstractVAE) -> dict[str, Signature]:
     """Return every signature, whether the model can offer it or not."""
 
     def reconstruct(x: tf.Tensor) -> dict:
-        return {"mean": model(x)}
+        return or_nan(encodable(model, x), {"mean": model(x)})
 
     def encode(x: tf.Tensor) -> dict:
         mean, stddev = moments(model.encoder(x))
-        return {"mean": mean, "stddev": stddev}
+        return or_nan(encodable(model, x), {"mean": mean, "stddev": stddev})
 
     def decode(z: tf.Tensor) -> dict:
-        return {"mean": model.decoder(z).mean()}
+        return or_nan(finite(z), {"mean": model.decoder(z).mean()})
 
     def generate(n: tf.Tensor, seed: tf.Tensor) -> dict:
         z = draw(model.prior(), n, noise(seed))
