@@ -309,6 +309,13 @@ def test_refuses_bad_arguments():
         draw(odd, 2, as_seed(0))
 
 
+def test_parts_may_be_built_again():
+    for encoder in (BottomUp(parts(4, 2)), TopDown([networks.mlp(8), networks.mlp(8)], parts(2, 4))):
+        encoder.build((None, *SHAPE))
+        encoder.build((None, *SHAPE))
+        assert encoder(np.zeros([1, *SHAPE], "float32")).event_shape == (6,)
+
+
 def test_another_prior_keeps_the_dtype():
     encoder = tfvae.Encoder(networks.mlp(8), heads.DiagonalNormal(2, dtype="float64"), dtype="float64")
     decoder = tfvae.Decoder(networks.mlp(8), heads.Bernoulli(SHAPE, dtype="float64"), dtype="float64")

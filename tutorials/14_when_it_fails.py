@@ -1,8 +1,8 @@
 # %% [markdown]
 # # What to do when a VAE fails
 #
-# The model itself is `01_first_vae.py`. Here it goes wrong in the two usual ways, each is diagnosed by a number, and
-# each has a cure whose gain is a number too.
+# The model itself is `01_first_vae.py`, and its bound `13_latent_variables.py`. Here it goes wrong in the two usual
+# ways, each is diagnosed by a number, and each has a cure whose gain is a number too.
 
 # %%
 """When a VAE fails: a posterior that collapsed, and a prior with holes."""

@@ -45,7 +45,7 @@ class BottomUp(keras.Model):
 
     def build(self, input_shape: tuple) -> None:
         """Build every part for what it is given."""
-        shape = tuple(input_shape[1:])
+        shape, self.sizes = tuple(input_shape[1:]), []
         for number, part in enumerate(self.parts):
             shape = (normal_size(f"parts[{number}]", part, *shape),)
             self.sizes.append(shape[0])
@@ -82,7 +82,7 @@ class _Descending(keras.Model):
 
     def build(self, input_shape: tuple) -> None:
         """Build networks and parts for what they are given."""
-        shape, features = (None, *input_shape[1:]), []
+        shape, features, self.sizes = (None, *input_shape[1:]), [], []
         for network in self.networks:
             if not network.built:
                 network.build(shape)
