@@ -274,16 +274,17 @@ Written by `python -m benchmarks.semi_supervised --labels 100,600,1000,3000` ({s
 50,000 training images of which as many of each class have a label; errors of all 10,000 test images, their mean and
 standard deviation over draws of the labels and of everything else that is random. M1 is the preset `iwae_mnist_k1`,
 trained in 15 minutes on 59,600 images without their labels; minutes are those after it, on one of two cores, most of
-them beside other work: M2 takes 7 to 13 on an idle one. Published: D. Kingma et al., "Semi-supervised Learning with Deep Generative Models",
-2014, Table 1, https://arxiv.org/abs/1406.5298, quoted from memory but for the two at 100 labels of M2 and M1+M2.
+them beside other work: M2 takes 7 to 13 on an idle one. Published: D. Kingma et al., "Semi-supervised Learning with
+Deep Generative Models", 2014, Table 1, https://arxiv.org/abs/1406.5298, quoted from memory but for the two at 100
+labels of M2 and M1+M2.
 
 M2 and M1+M2 are trained in three steps: the classifier on the labelled examples; the directed model for 60 epochs on
 the classes that this classifier draws, which a network gets wrong without a system and a density averages out; then
 everything by the bound of the paper, M2 for 30 epochs and M1+M2 for 60. By the bound alone, from the beginning, M2 was
 no better than its classifier after as much work: the decoder learns what y is good for last.
 
-What misses: M2 at more than 100 labels, and M1+M2 anywhere, stay above the published errors. Rows with fewer than three draws are the
-ones that were not trained so often.
+What misses: M2 at more than 100 labels, and M1+M2 anywhere, stay above the published errors. Rows with fewer than
+three draws are the ones that were not trained so often.
 
 """
 
