@@ -34,7 +34,7 @@ class Chain(tfd.Distribution):
         ValueError: if `sizes` and `places` are not one for each conditional, or `places` is no permutation.
         IncompatibleParts: when drawn from, if a later group is no diagonal normal.
 
-    Reference: C. Sonderby et al., "Ladder Variational Autoencoders", 2016, Eq. (1) and (3),
+    Reference: C. Sonderby et al., "Ladder Variational Autoencoders", 2016, Sec. 2.1,
     https://arxiv.org/abs/1602.02282.
 
     Example:

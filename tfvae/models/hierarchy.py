@@ -27,7 +27,7 @@ class BottomUp(keras.Model):
     Raises:
         IncompatibleParts: when called, if a part is no such encoder or does not take what it is given.
 
-    Reference: C. Sonderby et al., "Ladder Variational Autoencoders", 2016, Eq. (3) and (4),
+    Reference: C. Sonderby et al., "Ladder Variational Autoencoders", 2016, Sec. 2.1,
     https://arxiv.org/abs/1602.02282.
 
     Example:
@@ -125,7 +125,7 @@ class TopDown(_Descending):
         IncompatibleParts: if there are not as many networks as parts; when called, if a part has another head or does
             not take what it is given.
 
-    Reference: J. Tomczak and M. Welling, "VAE with a VampPrior", 2018, Eq. (14) and (15),
+    Reference: J. Tomczak and M. Welling, "VAE with a VampPrior", 2018, Sec. 4,
     https://arxiv.org/abs/1705.07120.
 
     Example:
@@ -175,7 +175,7 @@ class Ladder(_Descending):
         IncompatibleParts: if there are not as many networks as parts, or the prior is no hierarchy of as many groups;
             when called, if a part has another head, does not take what it is given, or another length than its group.
 
-    Reference: C. Sonderby et al., "Ladder Variational Autoencoders", 2016, Eq. (11) to (13),
+    Reference: C. Sonderby et al., "Ladder Variational Autoencoders", 2016, Sec. 2.2,
     https://arxiv.org/abs/1602.02282.
 
     Example:

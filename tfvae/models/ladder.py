@@ -39,7 +39,7 @@ class LadderVAE(AbstractVAE):
     Raises:
         IncompatibleParts: if two parts do not fit, e.g. the groups of encoder and prior.
 
-    Reference: C. Sonderby et al., "Ladder Variational Autoencoders", 2016, Eq. (1) to (5),
+    Reference: C. Sonderby et al., "Ladder Variational Autoencoders", 2016, Sec. 2,
     https://arxiv.org/abs/1602.02282.
 
     Example:

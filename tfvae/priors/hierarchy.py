@@ -31,7 +31,7 @@ class Hierarchy(Prior):
         IncompatibleParts: if `top` is no prior, or one below it is no decoder to a diagonal normal or does not take the
             group above it.
 
-    Reference: C. Sonderby et al., "Ladder Variational Autoencoders", 2016, Eq. (1) and (2),
+    Reference: C. Sonderby et al., "Ladder Variational Autoencoders", 2016, Sec. 2.1,
     https://arxiv.org/abs/1602.02282.
 
     Example:

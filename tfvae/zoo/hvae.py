@@ -23,7 +23,7 @@ def hvae(
 
     Both groups of 40 and gated layers of 300, as in the paper's Sec. 5; the first layer over x, of which each of the
     two posteriors has its own there, is shared, and so is the first one over z in the likelihood. `warm_up` training
-    steps of a rising rate, 100 epochs in the paper. Reference: Sec. 4, Eq. (13) to (16).
+    steps of a rising rate, 100 epochs in the paper. Reference: Sec. 4.
 
     Example:
         >>> import tfvae

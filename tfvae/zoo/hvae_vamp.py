@@ -22,7 +22,7 @@ def hvae_vamp(
 
         p(z_2) = 1/K sum_k q(z_2 | u_k),   p(x, z) = p(z_2) p(z_1 | z_2) p(x | z_1, z_2)
 
-    Everything else as in `hvae`. Reference: Sec. 4, Eq. (13) to (16).
+    Everything else as in `hvae`. Reference: Sec. 4.
 
     Example:
         >>> import tfvae

@@ -21,7 +21,7 @@ def ladder(
         q(z_l | z_{l+1}, x) ~ N(z_l | m_l(x), s_l(x)^2) p(z_l | z_{l+1})
 
     A group for each of `units`, of half the length of the one below, 64 to 4, as in the paper's Sec. 3; without its
-    batch normalisation. `warm_up` training steps of a rising rate, 200 epochs in the paper. Reference: Eq. (8) to (13).
+    batch normalisation. `warm_up` training steps of a rising rate, 200 epochs in the paper. Reference: Sec. 2.2.
 
     Example:
         >>> import tfvae
