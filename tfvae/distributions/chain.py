@@ -57,7 +57,7 @@ class Chain(tfd.Distribution):
                 "Expected a size and a place for each of the conditionals, the places from 0 upwards. Received: "
                 f"{len(conditionals)} conditionals, sizes={list(sizes)}, places={list(places)}"
             )
-        self.conditionals, self.sizes, self.places = tuple(conditionals), tuple(sizes), tuple(places)
+        self.conditionals, self.places = tuple(conditionals), tuple(places)
         by_place = dict(zip(places, sizes, strict=True))
         self.lengths = tuple(by_place[place] for place in range(len(sizes)))
         """How long each group is, as they stand in z."""
@@ -113,7 +113,7 @@ class Chain(tfd.Distribution):
         return drawn
 
     def _sample_n(self, n: tf.Tensor, seed: object = None) -> tf.Tensor:
-        seeds = tf.unstack(tfp.random.split_seed(seed, len(self.sizes)))
+        seeds = tf.unstack(tfp.random.split_seed(seed, len(self.lengths)))
         return self.join(self.walk(lambda q: q.sample(n, seed=seeds[0]), lambda q, i: q.sample(seed=seeds[i])))
 
     def _batch_shape(self) -> tf.TensorShape:
@@ -123,31 +123,31 @@ class Chain(tfd.Distribution):
         return self.first.batch_shape_tensor()
 
     def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([sum(self.sizes)])
+        return tf.TensorShape([sum(self.lengths)])
 
     def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([sum(self.sizes)])
+        return tf.constant([sum(self.lengths)])
 
 
-def _normal(q: tfd.Distribution) -> tfd.MultivariateNormalDiag:
+def _moved(q: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
+    """Draw one z from each of the distributions [S, *B], the noise of which is that of S draws."""
     if not isinstance(q, tfd.MultivariateNormalDiag):
         raise IncompatibleParts(
             "Expected every group but the first to be drawn to be a diagonal normal, heads.DiagonalNormal. "
             f"Received: {type(q).__name__}"
         )
-    return q
-
-
-def _moved(q: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
-    """Draw one z from each of the distributions [S, *B], the noise of which is that of S draws."""
-    loc, scale = _normal(q).mean(), q.stddev()  # [S, *B, D]
+    loc, scale = q.mean(), q.stddev()  # [S, *B, D]
     return loc + scale * normal_like(samples, loc[0], seed)
 
 
 @draw.register(Chain)
 def _draw(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
-    begin = lambda first: draw(first, samples, seed)  # noqa: E731
-    return q.join(q.walk(begin, lambda each, number: _moved(each, samples, another(seed, number))))
+    return q.join(
+        q.walk(
+            lambda first: draw(first, samples, seed),
+            lambda each, number: _moved(each, samples, another(seed, number)),
+        )
+    )
 
 
 setattr(_draw, "holds", lambda q: has_rule(q.first))  # noqa: B010 (a type checker knows no such attribute)

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.moments import DRAWS, SEED, centre, estimates, moments
+from tfvae.distributions.special import log_softmax
 from tfvae.random import as_seed, uniform_like
 
 
@@ -37,11 +38,11 @@ class RelaxedCategorical(tfd.Independent):
         """Turn noise uniform on (0, 1), [S, *B, groups * K], into draws of that shape."""
         gumbel = -tf.math.log(-tf.math.log(self._grouped(uniform)))
         scaled = (self.distribution.logits + gumbel) / self.distribution.temperature[..., None]
-        return self._flat(_log_softmax(scaled))
+        return self._flat(log_softmax(scaled, -1))
 
     def noise_free(self) -> tf.Tensor:
         """Return log softmax(logits / T), [*B, groups * K]: the draw whose noise is the same for every class."""
-        return self._flat(_log_softmax(self.distribution.logits / self.distribution.temperature[..., None]))
+        return self._flat(log_softmax(self.distribution.logits / self.distribution.temperature[..., None], -1))
 
     def _grouped(self, z: tf.Tensor) -> tf.Tensor:
         sizes = self.distribution.logits.shape[-2:]
@@ -66,14 +67,9 @@ class RelaxedCategorical(tfd.Independent):
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         temperature, classes = self.distribution.temperature, self.distribution.logits.shape[-1]
-        scores = _log_softmax(self.distribution.logits - self._grouped(x) * temperature[..., None])
+        scores = log_softmax(self.distribution.logits - self._grouped(x) * temperature[..., None], -1)
         volume = math.lgamma(classes) + (classes - 1.0) * tf.math.log(temperature)  # of one group
         return tf.reduce_sum(tf.reduce_sum(scores, -1) + volume, -1)
-
-
-def _log_softmax(scores: tf.Tensor) -> tf.Tensor:
-    shifted = scores - tf.stop_gradient(tf.reduce_max(scores, -1, keepdims=True))
-    return shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), -1, keepdims=True))
 
 
 @centre.register(RelaxedCategorical)

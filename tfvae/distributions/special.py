@@ -34,14 +34,19 @@ def log_sum_exp(x: tf.Tensor, axis: int) -> tf.Tensor:
     return tf.math.log(tf.reduce_sum(tf.exp(x - peak), axis)) + tf.squeeze(peak, axis)
 
 
-def softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
-    """Return exp(x) / sum exp(x) over one axis, of tensors of any rank.
+def log_softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return x - log sum exp(x) over one axis, of tensors of any rank.
 
     TensorFlow's own refuses more than five axes on processors where it runs on oneDNN, and images of several channels
     have six: samples, examples, height, width, channels, levels.
     """
-    weights = tf.exp(x - tf.stop_gradient(tf.reduce_max(x, axis, keepdims=True)))
-    return weights / tf.reduce_sum(weights, axis, keepdims=True)
+    shifted = x - tf.stop_gradient(tf.reduce_max(x, axis, keepdims=True))
+    return shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis, keepdims=True))
+
+
+def softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return exp(x) / sum exp(x) over one axis, of tensors of any rank."""
+    return tf.exp(log_softmax(x, axis))
 
 
 def _around_one(u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -151,10 +151,7 @@ class Interpolate(Extra):
             t = tf.cast(tf.range(steps), a.dtype) / tf.cast(steps - 1, a.dtype)
             z = a + t[:, None, None] * (b - a)  # [T, B, D]
             holds = tf.logical_and(encodable(model, x_a), encodable(model, x_b))  # [B]
-            rows = tf.reshape(tf.repeat(holds[None], steps, 0), [-1])  # [T B]
-            x = model.decoder(z).mean()  # [T, B, *event]
-            flat = or_nan(rows, {"x": tf.reshape(x, [-1, *model.fits.event_shape])})["x"]
-            return {"x": tf.reshape(flat, tf.shape(x))}
+            return or_nan(holds[None], {"x": model.decoder(z).mean()})  # [T, B, *event]
 
         return {"interpolate": signature(model, interpolate, "x_a", "x_b", "steps")}
 

@@ -56,10 +56,11 @@ def finite(z: tf.Tensor) -> tf.Tensor:
 
 
 def or_nan(holds: tf.Tensor, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Return values [B, ...] by name, NaN for an example where `holds`, [B], does not."""
+    """Return values [B, ...] by name, NaN for an example where `holds`, [B], does not; or [T, B, ...] and [1, B]."""
     found = {}
     for name, value in values.items():
-        each = tf.reshape(holds, [-1, *[1] * (value.shape.rank - 1)])  # [B, 1, ...]
+        rank = holds.shape.rank
+        each = tf.reshape(holds, [*[1] * (rank - 1), -1, *[1] * (value.shape.rank - rank)])  # [B, 1, ...]
         found[name] = tf.where(each, value, tf.cast(float("nan"), value.dtype))
     return found
 

@@ -65,7 +65,8 @@ class LadderVAE(AbstractVAE):
         **kwargs: object,
     ):
         super().__init__(encoder, decoder, prior, objective, seed=seed, **kwargs)
-        q, p = (part if isinstance(part, Chain) else None for part in (self._posterior(), prior()))
+        q = encoder(tf.zeros([1, *self.fits.event_shape], self.variable_dtype))
+        q, p = (part if isinstance(part, Chain) else None for part in (q, prior()))
         if q is None or p is None or q.lengths != p.lengths:
             raise IncompatibleParts(
                 "Expected encoder and prior with the same groups of latents: models.BottomUp, models.TopDown or "
@@ -76,9 +77,6 @@ class LadderVAE(AbstractVAE):
         self.exact_rates = _exact_rates(q, p)
         names = range(len(self.group_sizes), 0, -1)
         self.group_trackers = [keras.metrics.Mean(name=f"rate_{number}") for number in names]
-
-    def _posterior(self) -> tfd.Distribution:
-        return self.encoder(tf.zeros([1, *self.fits.event_shape], self.variable_dtype))
 
     def trace_from(
         self,

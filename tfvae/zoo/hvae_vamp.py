@@ -29,6 +29,7 @@ def hvae_vamp(
         >>> type(tfvae.zoo.hvae_vamp((8, 8, 1), latent_dim=2, components=3, units=(16,)).prior.top).__name__
         'VampPrior'
     """
-    top = lambda encoder: VampPrior(encoder, components, input_shape)  # noqa: E731
-    parts = two_levels(input_shape, latent_dim, units, likelihood, top)
+    parts = two_levels(
+        input_shape, latent_dim, units, likelihood, lambda encoder: VampPrior(encoder, components, input_shape)
+    )
     return LadderVAE(*parts, warmed_elbo(1.0, warm_up), seed=seed, name="hvae_vamp")
