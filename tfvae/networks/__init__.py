@@ -12,7 +12,8 @@
 | `simplex_mlp` | logarithms of probabilities, flattened | a vector |
 
 What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `FillMissing`, `Last`,
-`Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
+`Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`. `Concatenated` and
+`AsChannels` make a network of several inputs of one: of x and a condition, of z and a condition.
 """
 
 from tfvae.networks.convolutional import conv, deconv
@@ -20,11 +21,14 @@ from tfvae.networks.dense import Last, mlp, simplex_mlp
 from tfvae.networks.gated import GatedDense, gated
 from tfvae.networks.missing import FillMissing
 from tfvae.networks.residual import ResidualBlock, residual_down, residual_up
+from tfvae.networks.several import AsChannels, Concatenated
 from tfvae.networks.signals import conv1d, deconv1d
 from tfvae.networks.tabular import Columns, Log1p, columns, count_mlp
 
 __all__ = [
+    "AsChannels",
     "Columns",
+    "Concatenated",
     "FillMissing",
     "GatedDense",
     "Last",
