@@ -274,3 +274,12 @@ def test_refuses_parts_that_do_not_fit():
         data.Quadrants(4)
     with pytest.raises(ValueError, match="even height"):
         data.Quadrants(1).divide(np.zeros([2, 5, 4, 1]))
+
+
+def test_collapse_is_watched_given_the_condition(splits):
+    model = small(seed=0)
+    model.compile("adam")
+    for held_out in (splits.examples("validation"), splits.validation):
+        monitor = callbacks.CollapseMonitor(held_out, examples=50)
+        history = model.fit(splits.train, epochs=1, callbacks=[monitor], verbose=0).history
+        assert 0 < history["active_units"][0] <= 3 and "mutual_information" not in history
