@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
+from tfvae.distributions.codes import proposal
 from tfvae.distributions.moments import moments
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra
@@ -116,7 +117,7 @@ def cannot_offer(refused: dict[str, str]) -> ExportError:
 
 def _log_evidence(model: AbstractVAE, x: tf.Tensor, samples: tf.Tensor, seed: Seed) -> tf.Tensor:
     """Return log 1/K sum_k w_k, [B], for K = max(samples, 1), in chunks of samples."""
-    samples, q = tf.maximum(samples, 1), model.encoder(x)
+    samples, q = tf.maximum(samples, 1), proposal(model.encoder(x))
     chunks = (samples + _CHUNK - 1) // _CHUNK
 
     def chunk(number: tf.Tensor, peak: tf.Tensor, total: tf.Tensor) -> tuple:

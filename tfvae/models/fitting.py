@@ -14,7 +14,8 @@ import tensorflow as tf
 from tfvae.callbacks import START, Checkpoint, Position
 from tfvae.data.resident import Resident, Resumable, each_time
 from tfvae.data.stored import Stored
-from tfvae.models import execution, replicas
+from tfvae import replicas
+from tfvae.models import execution
 
 if TYPE_CHECKING:
     from tfvae.models.variational import AbstractVAE

@@ -15,6 +15,7 @@ What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`,
 `Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
 """
 
+from tfvae.networks.causal import CausalTransformer, CodeGrid
 from tfvae.networks.convolutional import conv, deconv
 from tfvae.networks.dense import Last, mlp, simplex_mlp
 from tfvae.networks.gated import GatedDense, gated
@@ -24,6 +25,8 @@ from tfvae.networks.signals import conv1d, deconv1d
 from tfvae.networks.tabular import Columns, Log1p, columns, count_mlp
 
 __all__ = [
+    "CausalTransformer",
+    "CodeGrid",
     "Columns",
     "FillMissing",
     "GatedDense",
