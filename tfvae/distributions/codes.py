@@ -299,7 +299,7 @@ def _around(q: CodePoint) -> IndependentCodes:
     """
     closeness = q.quantizer.closeness(q.features, q.nearest)  # [*B, N, L, K]
     near = log_softmax(closeness / _TEMPERATURE, -1)
-    kept = tf.equal(q.nearest[..., None], tf.range(q.quantizer.codes))
+    kept = tf.equal(tf.expand_dims(q.nearest, -1), tf.range(q.quantizer.codes))
     change = 1.0 / (q.length + 1)
     mass = change * tf.exp(near) + tf.where(kept, tf.cast(1.0 - change, near.dtype), tf.zeros([], near.dtype))
     floored = tf.where(kept, tf.math.log(mass), near + tf.math.log(tf.cast(change, near.dtype)))

@@ -64,11 +64,11 @@ class CausalTransformer(keras.layers.Layer):
             )
         self.activation = activation
         small = keras.initializers.RandomNormal(stddev=0.02)
-        shapes = {"start": (1, width), "embedding": (depth * codes, width), "place": (length, width)}
+        shapes = {"start": (1, width), "embedding": (depth, codes, width), "place": (length, width)}
         for name, shape in shapes.items():
             setattr(self, name, self.add_weight(shape=shape, initializer=small, name=name))
         options = {"dtype": self.dtype_policy}
-        self.layers = [_Block(self.width, self.heads, activation, **options) for _ in range(self.blocks)]
+        self.layers = [CausalBlock(self.width, self.heads, activation, **options) for _ in range(self.blocks)]
         for layer in self.layers:
             layer.build((None, self.length, self.width))
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5, **options)
@@ -81,7 +81,8 @@ class CausalTransformer(keras.layers.Layer):
     def call(self, codes: tf.Tensor) -> tf.Tensor:
         codes = tf.ensure_shape(codes, [None, self.length])
         level = tf.range(self.length) % self.depth
-        own = tf.gather(tf.convert_to_tensor(self.embedding), codes + level * self.codes)  # [B, M, width]
+        table = tf.reshape(tf.convert_to_tensor(self.embedding), [-1, self.width])  # [L K, width]
+        own = tf.gather(table, codes + level * self.codes)  # [B, M, width]
         start = tf.broadcast_to(tf.convert_to_tensor(self.start), tf.stack([tf.shape(codes)[0], 1, self.width]))
         h = tf.concat([start, own[:, :-1]], 1) + tf.convert_to_tensor(self.place)
         for layer in self.layers:
@@ -97,7 +98,7 @@ class CausalTransformer(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-class _Block(keras.layers.Layer):
+class CausalBlock(keras.layers.Layer):
     """Attention to what came before, and an mlp, both added to what comes in."""
 
     def __init__(self, width: int, heads: int, activation: str, **kwargs: object):
