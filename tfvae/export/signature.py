@@ -35,6 +35,8 @@ def signature(model: AbstractVAE, function: Callable, *names: str) -> Signature:
         for some in (_trial(x[:1], (seed, 0), 1), _trial(x, (-7, 2**31 - 1), 7)):
             if "z" in names:
                 some["z"] = centre(model.encoder(some["x"])).numpy()
+            if "codes" in names:
+                some["codes"] = model.encoder(some["x"]).codes.numpy()
             if "adapter" in names:
                 some["adapter"] = np.full(inputs["adapter"].shape, 0.1)
             yield {name: np.asarray(some[name], spec.dtype.as_numpy_dtype) for name, spec in inputs.items()}
@@ -51,7 +53,7 @@ def _inputs(model: AbstractVAE) -> dict[str, tf.TensorSpec]:
         "level": [], "learning_rate": [],
         "adapter": [*event[1:-1], getattr(head, "width", event[-1])],
     }  # fmt: skip
-    whole: dict[str, list] = {"n": [], "samples": [], "steps": [], "seed": [2]}
+    whole: dict[str, list] = {"n": [], "samples": [], "steps": [], "seed": [2], "codes": [None, getattr(model, "code_count", 0)]}
     return {name: tf.TensorSpec(shape, real, name) for name, shape in reals.items()} | {
         name: tf.TensorSpec(shape, tf.int32, name) for name, shape in whole.items()
     }
