@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from tfvae.distributions.special import log_softmax
+from tfvae.distributions.special import log_softmax, softmax
 from tfvae.random import Seed, draw, draw_and_score, uniform_like
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class OnCodes(tfd.Distribution):
 
     def embed(self, codes: tf.Tensor) -> tf.Tensor:
         """Return z of codes [..., M], [..., D]."""
-        split = _shaped(codes, 1, self.positions, self.quantizer.depth)
+        split = _shaped(tf.convert_to_tensor(codes), 1, self.positions, self.quantizer.depth)
         return _shaped(self.quantizer.embed(split), 2, self._event_shape()[0])
 
     def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
@@ -134,7 +134,10 @@ class CodePoint(OnCodes):
         """Return at each depth what the code stands for and its embedding, [*B, N, width] each."""
         targets = self.quantizer.targets(self.features, self.nearest)
         tables = self.quantizer.tables()
-        return [(h, tf.gather(table, self.nearest[..., i])) for i, (h, table) in enumerate(zip(targets, tables, strict=True))]
+        return [
+            (h, tf.gather(table, self.nearest[..., i]))
+            for i, (h, table) in enumerate(zip(targets, tables, strict=True))
+        ]
 
     def _mean(self) -> tf.Tensor:
         value = tf.stop_gradient(self.quantizer.embed(self.nearest)) + self.quantizer.path(self.features)
@@ -293,14 +296,12 @@ def proposal(q: tfd.Distribution) -> tfd.Distribution:
 
 @proposal.register(CodePoint)
 def _around(q: CodePoint) -> IndependentCodes:
-    """Change each of M codes with probability 1 / (M + 1), to one that is near, independently of the others.
+    """Draw each of M codes anew with probability 1 / (M + 1): half of them near the chosen one, half from all K.
 
-    Of M codes none is changed in more than a third of the draws, so that the estimate is not below the ELBO by much.
+    Nothing is changed in more than a third of the draws, so that the estimate is not below the ELBO by much.
     """
-    closeness = q.quantizer.closeness(q.features, q.nearest)  # [*B, N, L, K]
-    near = log_softmax(closeness / _TEMPERATURE, -1)
+    near = softmax(q.quantizer.closeness(q.features, q.nearest) / _TEMPERATURE, -1)  # [*B, N, L, K]
     kept = tf.equal(tf.expand_dims(q.nearest, -1), tf.range(q.quantizer.codes))
     change = 1.0 / (q.length + 1)
-    mass = change * tf.exp(near) + tf.where(kept, tf.cast(1.0 - change, near.dtype), tf.zeros([], near.dtype))
-    floored = tf.where(kept, tf.math.log(mass), near + tf.math.log(tf.cast(change, near.dtype)))
-    return IndependentCodes(q.quantizer, _shaped(floored, 3, q.length, q.quantizer.codes))
+    mass = 0.5 * change * (near + 1.0 / q.quantizer.codes) + (1.0 - change) * tf.cast(kept, near.dtype)
+    return IndependentCodes(q.quantizer, _shaped(tf.math.log(mass), 3, q.length, q.quantizer.codes))

@@ -53,7 +53,13 @@ def _inputs(model: AbstractVAE) -> dict[str, tf.TensorSpec]:
         "level": [], "learning_rate": [],
         "adapter": [*event[1:-1], getattr(head, "width", event[-1])],
     }  # fmt: skip
-    whole: dict[str, list] = {"n": [], "samples": [], "steps": [], "seed": [2], "codes": [None, getattr(model, "code_count", 0)]}
+    whole: dict[str, list] = {
+        "n": [],
+        "samples": [],
+        "steps": [],
+        "seed": [2],
+        "codes": [None, getattr(model, "code_count", 0)],
+    }
     return {name: tf.TensorSpec(shape, real, name) for name, shape in reals.items()} | {
         name: tf.TensorSpec(shape, tf.int32, name) for name, shape in whole.items()
     }

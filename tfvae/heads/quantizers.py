@@ -214,9 +214,7 @@ class ResidualQuantizer(_Codebooks):
         TensorShape([16, 4])
     """
 
-    def __init__(
-        self, depth: int, codes: int, features: int, rule: CodebookRule = MovingAverage(), **kwargs: object
-    ):
+    def __init__(self, depth: int, codes: int, features: int, rule: CodebookRule = MovingAverage(), **kwargs: object):
         super().__init__(depth, codes, features, rule, **kwargs)
 
     def get_config(self) -> dict:

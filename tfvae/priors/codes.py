@@ -101,9 +101,7 @@ class AutoregressiveCodes(_OfCodes):
         TensorShape([24])
     """
 
-    def __init__(
-        self, quantizer: Quantizer, positions: int | tuple[int, ...], network: keras.Layer, **kwargs: object
-    ):
+    def __init__(self, quantizer: Quantizer, positions: int | tuple[int, ...], network: keras.Layer, **kwargs: object):
         super().__init__(quantizer, positions, **kwargs)
         if not isinstance(network, keras.Layer):
             raise IncompatibleParts(
@@ -130,7 +128,9 @@ class AutoregressiveCodes(_OfCodes):
                 f"{self.length} codes one of {self.quantizer.codes} values. Received: network={self.network.name!r}, which "
                 f"gives {list(logits.shape[1:])} of dtype {logits.dtype.name}"
             )
-        seen = [place for i, place in enumerate(places, 1) if not _alike(logits[0, : place + 1], logits[i, : place + 1])]
+        seen = [
+            place for i, place in enumerate(places, 1) if not _alike(logits[0, : place + 1], logits[i, : place + 1])
+        ]
         if seen:
             raise IncompatibleParts(
                 "Expected logits that depend on earlier codes alone, as the probabilities would not add up to one; use "
