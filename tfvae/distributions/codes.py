@@ -180,7 +180,7 @@ class AutoregressiveCodes(OnCodes):
     Args:
         quantizer: a `heads.Quantizer`.
         positions: N, how many vectors of codes.
-        logits: from codes, int32 [B, M], to logits [B, M, K], where those of a code depend on the codes before it alone.
+        logits: from codes, int32 [B, M], to logits [B, M, K], those of a code depending on the codes before it alone.
 
     Reference: A. van den Oord, N. Kalchbrenner and K. Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016, Eq. (1),
     https://arxiv.org/abs/1601.06759.

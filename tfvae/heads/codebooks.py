@@ -37,7 +37,7 @@ class CodebookRule(Configured):
         self.revival = number_in("revival", revival, 0.0, 1.0)
 
     def moved(self, table: tf.Tensor, mean: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-        """Return a codebook [K, d] after a batch: the mean of what each code stood for, and its share in all, [K, 1]."""
+        """Return a codebook [K, d] after a batch, given means of what its codes stood for, and their share [K, 1]."""
         raise NotImplementedError
 
     def update(
@@ -48,7 +48,7 @@ class CodebookRule(Configured):
         codes: Sequence[tf.Tensor],
         step: tf.Tensor,
     ) -> None:
-        """Set codebooks [L, K, d] and uses [L, K], after a step with targets [B, N, d] and codes [B, N] at each depth."""
+        """Set codebooks [L, K, d] and uses [L, K]; at each depth targets [B, N, d] had the codes [B, N]."""
         tables, uses = [], []
         for level, (target, code) in enumerate(zip(targets, codes, strict=True)):
             table, kept = tf.convert_to_tensor(codebook)[level], tf.convert_to_tensor(use)[level]
@@ -119,7 +119,7 @@ class MovingAverage(CodebookRule):
 
 @keras.saving.register_keras_serializable(package="tfvae")
 class ByGradient(CodebookRule):
-    """The vectors of a codebook are weights like others, which the penalty `penalties.Codebook` draws to what they mean.
+    """The vectors of a codebook are weights like others: `penalties.Codebook` draws them to what they stand for.
 
         sum_i |sg(h_i) - e_{k_i}|^2
 

@@ -56,8 +56,8 @@ class Quantized(Head):
         super().__init__(math.prod(self.grid) * quantizer.depth * quantizer.width, **kwargs)
         if quantizer.variable_dtype != self.variable_dtype:
             raise IncompatibleParts(
-                f"Expected a quantizer of dtype {self.variable_dtype}, as the head. Received: {quantizer.name} of dtype "
-                f"{quantizer.variable_dtype}"
+                f"Expected a quantizer of dtype {self.variable_dtype}, as the head. Received: {quantizer.name} of "
+                f"dtype {quantizer.variable_dtype}"
             )
         self.quantizer = quantizer
         self.width = quantizer.features

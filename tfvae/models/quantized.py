@@ -71,7 +71,8 @@ class QuantizedVAE(AbstractVAE):
         if not isinstance(q, CodePoint) or not isinstance(p, OnCodes) or p.quantizer is not q.quantizer:
             raise IncompatibleParts(
                 "Expected an encoder with heads.Quantized, and priors.UniformCodes or priors.AutoregressiveCodes with "
-                f"the same quantiser. Received: posterior {self.fits.posterior}{_of(q)}, prior {self.fits.prior}{_of(p)}"
+                f"the same quantiser. Received: posterior {self.fits.posterior}{_of(q)}, prior {self.fits.prior}"
+                f"{_of(p)}"
             )
         drawn_together = any(isinstance(penalty, Codebook) for penalty in getattr(objective, "penalties", ()))
         if drawn_together is not bool(q.quantizer.trainable_weights) and q.quantizer.trainable:

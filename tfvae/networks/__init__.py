@@ -10,9 +10,10 @@
 | `columns` | records of numbers, counts and categories | a vector |
 | `count_mlp` | counts, flattened | a vector |
 | `simplex_mlp` | logarithms of probabilities, flattened | a vector |
+| `CausalTransformer` | whole numbers, one after another | logits of each, given those before it |
 
-What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `FillMissing`, `Last`,
-`Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
+What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `CodeGrid`, `FillMissing`,
+`Last`, `Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
 """
 
 from tfvae.networks.causal import CausalTransformer, CodeGrid

@@ -105,7 +105,8 @@ class AutoregressiveCodes(_OfCodes):
         super().__init__(quantizer, positions, **kwargs)
         if not isinstance(network, keras.Layer):
             raise IncompatibleParts(
-                f"Expected a Keras network from codes to logits, such as networks.CausalTransformer. Received: {network=!r}"
+                "Expected a Keras network from codes to logits, such as networks.CausalTransformer. Received: "
+                f"{network=!r}"
             )
         self.network = network
         self._check()
@@ -118,15 +119,15 @@ class AutoregressiveCodes(_OfCodes):
             logits = self.network(codes)
         except (ValueError, tf.errors.InvalidArgumentError) as error:
             raise IncompatibleParts(
-                f"Expected a network that takes {self.length} codes. Received: network={self.network.name!r}, which says: "
-                f"{str(error).splitlines()[0]}"
+                f"Expected a network that takes {self.length} codes. Received: network={self.network.name!r}, which "
+                f"says: {str(error).splitlines()[0]}"
             ) from error
         shape = [len(places) + 1, self.length, self.quantizer.codes]
         if list(logits.shape) != shape or logits.dtype != self.variable_dtype:
             raise IncompatibleParts(
                 f"Expected a network to logits {shape[1:]} of dtype {self.variable_dtype}, for each of "
-                f"{self.length} codes one of {self.quantizer.codes} values. Received: network={self.network.name!r}, which "
-                f"gives {list(logits.shape[1:])} of dtype {logits.dtype.name}"
+                f"{self.length} codes one of {self.quantizer.codes} values. Received: network={self.network.name!r}, "
+                f"which gives {list(logits.shape[1:])} of dtype {logits.dtype.name}"
             )
         seen = [
             place for i, place in enumerate(places, 1) if not _alike(logits[0, : place + 1], logits[i, : place + 1])
@@ -134,8 +135,8 @@ class AutoregressiveCodes(_OfCodes):
         if seen:
             raise IncompatibleParts(
                 "Expected logits that depend on earlier codes alone, as the probabilities would not add up to one; use "
-                f"networks.CausalTransformer. Received: network={self.network.name!r}, whose logits up to code {seen[0]} "
-                "change with it"
+                f"networks.CausalTransformer. Received: network={self.network.name!r}, whose logits up to code "
+                f"{seen[0]} change with it"
             )
 
     def distribution(self) -> tfd.Distribution:

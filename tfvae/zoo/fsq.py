@@ -22,8 +22,8 @@ def fsq(
         z_i = round(f_i(h_i)) / floor(L_i / 2)
 
     At every position of a grid of a quarter of the image's height `latent_dim` numbers are rounded to the first of
-    `levels`, to as many as there are at most: a code of 8 * 5 * 5 * 5 = 1000 values, as in the paper's Sec. 4. The prior
-    is a causal transformer of `width`, trained with the rest. Reference: Sec. 3.1.
+    `levels`, to as many as there are at most: a code of 8 * 5 * 5 * 5 = 1000 values, as in the paper's Sec. 4. The
+    prior is a causal transformer of `width`, trained with the rest. Reference: Sec. 3.1.
 
     Example:
         >>> import tfvae

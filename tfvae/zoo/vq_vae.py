@@ -23,9 +23,9 @@ def vq_vae(
 
         log p(x | e(k)) + log p(k) - |sg(h) - e(k)|^2 - 0.25 |h - sg(e(k))|^2,   k = argmin_j |h - e_j|
 
-    A codebook of 512 vectors of length 64, learned by its gradient, and a grid of a quarter of the image's height, as in
-    the paper's Sec. 4.1, which has 256 channels; dead codes are replaced. The prior is a causal transformer of `width`,
-    trained with the rest, where the paper trains a PixelCNN afterwards. Reference: Eq. (3).
+    A codebook of 512 vectors of length 64, learned by its gradient, and a grid of a quarter of the image's height, as
+    in the paper's Sec. 4.1, which has 256 channels; dead codes are replaced. The prior is a causal transformer of
+    `width`, trained with the rest, where the paper trains a PixelCNN afterwards. Reference: Eq. (3).
 
     Example:
         >>> import tfvae

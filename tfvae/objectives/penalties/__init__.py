@@ -1,4 +1,4 @@
-"""Penalties: what an objective takes off the bound beside the rate, one number for a batch."""
+"""Penalties: what an objective takes off the bound beside the rate, one number for a batch, or for each example."""
 
 from tfvae.objectives.penalties.base import Penalty
 from tfvae.objectives.penalties.codes import Codebook, Commitment

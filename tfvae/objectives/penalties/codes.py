@@ -7,7 +7,6 @@ from tensorflow_probability import distributions as tfd
 from tfvae.distributions.codes import CodePoint
 from tfvae.errors import IncompatibleParts
 from tfvae.objectives.penalties.base import Penalty
-from tfvae.objectives.schedules import Schedule
 from tfvae.trace import Trace
 
 
