@@ -1,20 +1,17 @@
 """Distributions over codes, as distributions of the vector of their embeddings."""
 
 from collections.abc import Callable
-from functools import singledispatch
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from tfvae.distributions.special import log_softmax, softmax
+from tfvae.distributions.special import log_softmax
 from tfvae.random import Seed, draw, draw_and_score, uniform_like
 
 if TYPE_CHECKING:
     from tfvae.heads.quantizers import Quantizer
-
-_TEMPERATURE = 0.1  # of a proposal, in units of the mean squared distance to the embeddings of a codebook
 
 
 class OnCodes(tfd.Distribution):
@@ -71,12 +68,12 @@ class OnCodes(tfd.Distribution):
     def read(self, z: tf.Tensor) -> tf.Tensor:
         """Return the codes of z [..., D], int32 [..., M]."""
         width = self.quantizer.depth * self.quantizer.width
-        return _shaped(self.quantizer.read(_shaped(z, 1, self.positions, width)), 2, self.length)
+        return shaped(self.quantizer.read(shaped(z, 1, self.positions, width)), 2, self.length)
 
     def embed(self, codes: tf.Tensor) -> tf.Tensor:
         """Return z of codes [..., M], [..., D]."""
-        split = _shaped(tf.convert_to_tensor(codes), 1, self.positions, self.quantizer.depth)
-        return _shaped(self.quantizer.embed(split), 2, self._event_shape()[0])
+        split = shaped(tf.convert_to_tensor(codes), 1, self.positions, self.quantizer.depth)
+        return shaped(self.quantizer.embed(split), 2, self._event_shape()[0])
 
     def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
         return self.log_mass(self.read(z))
@@ -121,7 +118,7 @@ class CodePoint(OnCodes):
     @property
     def codes(self) -> tf.Tensor:
         """The codes, int32 [*B, M]."""
-        return _shaped(self.nearest, 2, self.length)
+        return shaped(self.nearest, 2, self.length)
 
     def log_mass(self, codes: tf.Tensor) -> tf.Tensor:
         same = tf.reduce_all(tf.equal(codes, self.codes), -1)
@@ -141,7 +138,7 @@ class CodePoint(OnCodes):
 
     def _mean(self) -> tf.Tensor:
         value = tf.stop_gradient(self.quantizer.embed(self.nearest)) + self.quantizer.path(self.features)
-        return _shaped(value, 2, self._event_shape()[0])
+        return shaped(value, 2, self._event_shape()[0])
 
     def _stddev(self) -> tf.Tensor:
         return tf.zeros_like(self._mean())
@@ -194,9 +191,9 @@ class AutoregressiveCodes(OnCodes):
     def log_mass(self, codes: tf.Tensor) -> tf.Tensor:
         flat = tf.reshape(codes, [-1, self.length])
         found = tf.reduce_sum(_chosen(log_softmax(self._scores(flat), -1), flat), -1)
-        shaped = tf.reshape(found, tf.shape(codes)[:-1])
-        shaped.set_shape(codes.shape[:-1])
-        return shaped
+        total = tf.reshape(found, tf.shape(codes)[:-1])
+        total.set_shape(codes.shape[:-1])
+        return total
 
     def _scores(self, codes: tf.Tensor) -> tf.Tensor:
         return tf.cast(self.logits(codes), self.dtype)
@@ -245,11 +242,11 @@ def _rows(logits: tf.Tensor) -> tf.Tensor:
     return rows
 
 
-def _shaped(value: tf.Tensor, axes: int, *sizes: int) -> tf.Tensor:
-    """Return a tensor with other last axes."""
-    shaped = tf.reshape(value, tf.concat([tf.shape(value)[: value.shape.rank - axes], sizes], 0))
-    shaped.set_shape([*value.shape[: value.shape.rank - axes], *sizes])
-    return shaped
+def shaped(value: tf.Tensor, axes: int, *sizes: int) -> tf.Tensor:
+    """Return a tensor with other sizes for its last `axes` axes."""
+    result = tf.reshape(value, tf.concat([tf.shape(value)[: value.shape.rank - axes], sizes], 0))
+    result.set_shape([*value.shape[: value.shape.rank - axes], *sizes])
+    return result
 
 
 def _repeated(value: tf.Tensor, samples: tf.Tensor | int) -> tf.Tensor:
@@ -283,25 +280,3 @@ def _draw_and_score(p: OnCodes, samples: tf.Tensor | int, seed: Seed) -> tuple[t
 @tfd.RegisterKL(CodePoint, OnCodes)
 def _rate_of_codes(q: CodePoint, p: OnCodes, name: str | None = None) -> tf.Tensor:
     return -p.log_mass(q.codes)
-
-
-@singledispatch
-def proposal(q: tfd.Distribution) -> tfd.Distribution:
-    """Return what the evidence is estimated with for a posterior: itself, unless it leaves out what the prior does not.
-
-    Importance sampling needs draws of every z that has a share in log p(x) = log E_p(z)[p(x | z)].
-    """
-    return q
-
-
-@proposal.register(CodePoint)
-def _around(q: CodePoint) -> IndependentCodes:
-    """Draw each of M codes anew with probability 1 / (M + 1): half of them near the chosen one, half from all K.
-
-    Nothing is changed in more than a third of the draws, so that the estimate is not below the ELBO by much.
-    """
-    near = softmax(q.quantizer.closeness(q.features, q.nearest) / _TEMPERATURE, -1)  # [*B, N, L, K]
-    kept = tf.equal(tf.expand_dims(q.nearest, -1), tf.range(q.quantizer.codes))
-    change = 1.0 / (q.length + 1)
-    mass = 0.5 * change * (near + 1.0 / q.quantizer.codes) + (1.0 - change) * tf.cast(kept, near.dtype)
-    return IndependentCodes(q.quantizer, _shaped(tf.math.log(mass), 3, q.length, q.quantizer.codes))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae.distributions.codes import proposal
+from tfvae.distributions.proposals import proposal
 from tfvae.errors import positive_int
 from tfvae.models.variational import AbstractVAE, require_vae
 from tfvae.random import Seed, another, as_seed, generator

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.distributions.codes import proposal
+from tfvae.distributions.proposals import proposal
 from tfvae.evaluation.pareto import tail_length
 from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed

@@ -3,8 +3,8 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.distributions.codes import proposal
 from tfvae.distributions.observed import ObservedElements, SelfMaskedElements
+from tfvae.distributions.proposals import proposal
 from tfvae.errors import ExportError, positive_int
 from tfvae.export.extras import Extra, require_rate
 from tfvae.export.inputs import alike, noise, or_nan

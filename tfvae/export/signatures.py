@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
-from tfvae.distributions.codes import proposal
 from tfvae.distributions.moments import moments
+from tfvae.distributions.proposals import proposal
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra
 from tfvae.export.inputs import encodable, finite, noise, on_support, or_nan
