@@ -77,4 +77,7 @@ CASES = {
     "hvae_vamp": case(zoo.hvae_vamp, False, units=(16,), components=3),
     "cvae": case(zoo.cvae, conditioned=True, refused_extras=("impute", "personalise")),
     "ladder": case(zoo.ladder, False, latent_dim=4, units=(16, 8)),
+    "vq_vae": case(zoo.vq_vae, codes=16, units=(16, 16), width=8),
+    "rq_vae": case(zoo.rq_vae, codes=16, depth=2, units=(16, 16), width=8),
+    "fsq": case(zoo.fsq, units=(16, 16), width=8),
 }

@@ -142,6 +142,7 @@ LENGTH_ONE = {
 }
 MORE_THAN_ONE = {"OneHotCategorical", "Product", "PowerSpherical", "RelaxedCategorical"}  # or made of others
 NO_LIKELIHOOD = {"Point", "Coupling", "Householder", "InverseAutoregressive", "Planar", "Sylvester", "Incomplete"}
+NO_LIKELIHOOD |= {"Quantized"}
 
 
 def test_every_head_is_tried_at_length_one():

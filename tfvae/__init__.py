@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from tfvae.conditional import Conditional, Decoder, Encoder
     from tfvae.errors import ExportError, IncompatibleParts
-    from tfvae.models import VAE, AbstractVAE, ConditionalVAE, LadderVAE, Trace
+    from tfvae.models import VAE, AbstractVAE, ConditionalVAE, LadderVAE, QuantizedVAE, Trace
     from tfvae.presets import from_preset
 
 if Path(sys.argv[0]).stem == "tfvae":
@@ -52,6 +52,7 @@ __all__ = [
     "ExportError",
     "IncompatibleParts",
     "LadderVAE",
+    "QuantizedVAE",
     "Trace",
     "callbacks",
     "data",
@@ -79,6 +80,7 @@ _HOMES = {
     "ExportError": "errors",
     "IncompatibleParts": "errors",
     "LadderVAE": "models",
+    "QuantizedVAE": "models",
     "Trace": "models",
     "from_preset": "presets",
 }

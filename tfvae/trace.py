@@ -57,6 +57,8 @@ class Trace(NamedTuple):
     """Through which z depends on the parameters of q."""
     rates: Sequence[tf.Tensor] = ()
     """Of latents in groups the rate of each, from the top down, [B] each; their sum is the rate."""
+    watched: Sequence[tf.Tensor] = ()
+    """What the model's own metrics are told, [B, ...] each."""
 
     @property
     def distortion(self) -> tf.Tensor:

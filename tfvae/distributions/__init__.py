@@ -2,21 +2,28 @@
 
 import tfvae.draws  # noqa: F401 (registers the draws)
 from tfvae.distributions.chain import Chain
+from tfvae.distributions.codes import AutoregressiveCodes, CodePoint, IndependentCodes, OnCodes
 from tfvae.distributions.flow import Flow, Step
 from tfvae.distributions.low_rank_normal import LowRankNormal
 from tfvae.distributions.mixture import Mixture
 from tfvae.distributions.moments import centre, moments
 from tfvae.distributions.power_spherical import PowerSpherical
+from tfvae.distributions.proposals import proposal
 from tfvae.distributions.relaxed_categorical import RelaxedCategorical
 
 __all__ = [
+    "AutoregressiveCodes",
     "Chain",
+    "CodePoint",
     "Flow",
+    "IndependentCodes",
     "LowRankNormal",
     "Mixture",
+    "OnCodes",
     "PowerSpherical",
     "RelaxedCategorical",
     "Step",
     "centre",
     "moments",
+    "proposal",
 ]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfvae.distributions.proposals import proposal
 from tfvae.errors import positive_int
 from tfvae.models.variational import AbstractVAE, require_vae
 from tfvae.random import Seed, another, as_seed, generator
@@ -74,7 +75,7 @@ def impute(
 def _filled(
     model: AbstractVAE, x: np.ndarray, draws: int, samples: int, seed: Seed
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    trace = model.trace(tf.constant(x), samples, seed)
+    trace = model.trace_from(proposal(model.encoder(tf.constant(x))), tf.constant(x), samples, seed)
     weights = tf.nn.softmax(trace.log_weights, 0).numpy()  # [K, B]
     mean = np.einsum("kb,kb...->b...", weights, trace.px.missing_mean().numpy())
     rng = generator([int(word) for word in another(seed, seed.example + 1).words.numpy()])

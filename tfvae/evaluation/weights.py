@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.distributions.proposals import proposal
 from tfvae.evaluation.pareto import tail_length
 from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed
@@ -30,7 +31,7 @@ class State(NamedTuple):
 
 def moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int) -> State:
     """Return what K samples sum up to, drawn in chunks of which a block is gathered at a time."""
-    q = model.posterior(x)
+    q = proposal(model.posterior(x))
     chunks, size = _chunks(samples)
     blocks = math.ceil(chunks / _BLOCK)
     each = math.ceil(chunks / blocks)  # chunks in a block
@@ -48,7 +49,7 @@ def moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int) -> State
 def log_weights(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int) -> tf.Tensor:
     """Return log p(x, z_k) - log q(z_k | x) of K samples, [B, K]."""
     chunks, size = _chunks(samples)
-    return _drawn(model, model.posterior(x), x, seed, size, tf.range(chunks))[:, :samples]
+    return _drawn(model, proposal(model.posterior(x)), x, seed, size, tf.range(chunks))[:, :samples]
 
 
 def _chunks(samples: int) -> tuple[int, int]:

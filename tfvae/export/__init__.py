@@ -1,5 +1,6 @@
 """Export: the whole model outside Python, sampling and scores included, with the Keras model's numbers."""
 
+from tfvae.export.codes import Codes
 from tfvae.export.extras import EncodeSample, Extra, Interpolate, IsAnomaly, Score
 from tfvae.export.formats import saved_model, tflite
 from tfvae.export.imputing import Impute
@@ -26,6 +27,7 @@ from tfvae.export.wire_measurement import (
 __all__ = [
     "AggregateMarginals",
     "Change",
+    "Codes",
     "DynamicRange",
     "EncodeSample",
     "Extra",

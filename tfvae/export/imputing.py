@@ -4,6 +4,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.observed import ObservedElements, SelfMaskedElements
+from tfvae.distributions.proposals import proposal
 from tfvae.errors import ExportError, positive_int
 from tfvae.export.extras import Extra, require_no_condition, require_rate
 from tfvae.export.inputs import alike, noise, or_nan
@@ -75,7 +76,7 @@ class Impute(Extra):
         self, model: AbstractVAE, filled: tf.Tensor, observed: tf.Tensor, seed: Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return E[x | x_o] by importance sampling from q(z | filled), [B, *event], and the effective sample size."""
-        z, log_qz = draw_and_score(model.encoder(filled), self.samples, seed)  # [K, B, D], [K, B]
+        z, log_qz = draw_and_score(proposal(model.encoder(filled)), self.samples, seed)  # [K, B, D], [K, B]
         px = model.decoder(z)
         each = elements(px).log_prob(filled)  # [K, B, *event]
         observed = tf.broadcast_to(observed, tf.shape(each))

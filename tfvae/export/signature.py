@@ -38,6 +38,8 @@ def signature(model: AbstractVAE, function: Callable, *names: str) -> Signature:
             some = _trial(each["x"], words, n) | each if isinstance(each, dict) else _trial(each, words, n)
             if "z" in names:
                 some["z"] = centre(model.posterior(each)).numpy()
+            if "codes" in names:
+                some["codes"] = model.encoder(some["x"]).codes.numpy()
             if "adapter" in names:
                 some["adapter"] = np.full(inputs["adapter"].shape, 0.1)
             yield {name: np.asarray(some[name], spec.dtype.as_numpy_dtype) for name, spec in inputs.items()}
@@ -54,7 +56,13 @@ def _inputs(model: AbstractVAE) -> dict[str, tf.TensorSpec]:
         "level": [], "learning_rate": [],
         "adapter": [*event[1:-1], getattr(head, "width", event[-1])], **model.condition.inputs(),
     }  # fmt: skip
-    whole: dict[str, list] = {"n": [], "samples": [], "steps": [], "seed": [2]}
+    whole: dict[str, list] = {
+        "n": [],
+        "samples": [],
+        "steps": [],
+        "seed": [2],
+        "codes": [None, getattr(model, "code_count", 0)],
+    }
     return {name: tf.TensorSpec(shape, real, name) for name, shape in reals.items()} | {
         name: tf.TensorSpec(shape, tf.int32, name) for name, shape in whole.items()
     }

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import tensorflow as tf
 
 from tfvae.distributions.moments import centre, moments
+from tfvae.distributions.proposals import proposal
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra
 from tfvae.export.inputs import encodable, finite, noise, on_support, or_nan
@@ -131,7 +132,7 @@ def cannot_offer(refused: dict[str, str]) -> ExportError:
 
 def _log_evidence(model: AbstractVAE, x: Batch, samples: tf.Tensor, seed: Seed) -> tf.Tensor:
     """Return log 1/K sum_k w_k, [B], for K = max(samples, 1), in chunks of samples."""
-    samples, q = tf.maximum(samples, 1), model.posterior(x)
+    samples, q = tf.maximum(samples, 1), proposal(model.posterior(x))
     chunks = (samples + _CHUNK - 1) // _CHUNK
 
     def chunk(number: tf.Tensor, peak: tf.Tensor, total: tf.Tensor) -> tuple:

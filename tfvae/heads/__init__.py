@@ -5,6 +5,7 @@ from tfvae.heads.base import Head
 from tfvae.heads.bernoulli import Bernoulli
 from tfvae.heads.beta import Beta
 from tfvae.heads.categorical import Categorical
+from tfvae.heads.codebooks import ByGradient, CodebookRule, MovingAverage
 from tfvae.heads.continuous_bernoulli import ContinuousBernoulli
 from tfvae.heads.counts import NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
 from tfvae.heads.coupling import Coupling
@@ -19,13 +20,16 @@ from tfvae.heads.one_hot import OneHotCategorical
 from tfvae.heads.planar import Planar
 from tfvae.heads.point import Point
 from tfvae.heads.product import Product
+from tfvae.heads.quantized import Quantized
 from tfvae.heads.quantized_logistic import QuantizedLogistic, QuantizedLogisticMixture
+from tfvae.heads.quantizers import FiniteScalar, Quantizer, ResidualQuantizer, VectorQuantizer
 from tfvae.heads.relaxed import RelaxedCategorical
 from tfvae.heads.scales import FixedScale, OptimalScale, PixelScale, Scale, SharedScale
 from tfvae.heads.spherical import PowerSpherical
 from tfvae.heads.student_t import SharedDegrees, StudentT
 from tfvae.heads.support import (
     BINARY,
+    CODES,
     COUNTS,
     LOG_SIMPLEX,
     ONE_HOT,
@@ -40,6 +44,7 @@ from tfvae.heads.transforms import Affine, Spline
 
 __all__ = [
     "BINARY",
+    "CODES",
     "COUNTS",
     "LOG_SIMPLEX",
     "ONE_HOT",
@@ -51,10 +56,13 @@ __all__ = [
     "AtRandom",
     "Bernoulli",
     "Beta",
+    "ByGradient",
     "Categorical",
+    "CodebookRule",
     "ContinuousBernoulli",
     "Coupling",
     "DiagonalNormal",
+    "FiniteScalar",
     "FixedScale",
     "FullNormal",
     "Head",
@@ -64,6 +72,7 @@ __all__ = [
     "Laplace",
     "LowRankNormal",
     "Mechanism",
+    "MovingAverage",
     "NegativeBinomial",
     "Normal",
     "NormalMixture",
@@ -75,9 +84,12 @@ __all__ = [
     "Poisson",
     "PowerSpherical",
     "Product",
+    "Quantized",
     "QuantizedLogistic",
     "QuantizedLogisticMixture",
+    "Quantizer",
     "RelaxedCategorical",
+    "ResidualQuantizer",
     "Scale",
     "SelfMasking",
     "SharedDegrees",
@@ -86,5 +98,6 @@ __all__ = [
     "StudentT",
     "Support",
     "Sylvester",
+    "VectorQuantizer",
     "ZeroInflatedNegativeBinomial",
 ]

@@ -129,3 +129,9 @@ ONE_HOT = Support(
     "Number the classes 0, 1, ..., or use keras.utils.to_categorical.",
     discrete=True,
 )
+CODES = Support(
+    "embeddings of codes, laid end to end",
+    REAL.contains,
+    "Take z of codes, or use a head for any real vector such as heads.DiagonalNormal.",
+    discrete=True,
+)

@@ -7,6 +7,7 @@ from tfvae.models.directed import DirectedModel
 from tfvae.models.graph import Given, Variable
 from tfvae.models.hierarchy import BottomUp, Ladder, TopDown
 from tfvae.models.ladder import LadderVAE
+from tfvae.models.quantized import QuantizedVAE
 from tfvae.models.semi_supervised import SemiSupervised
 from tfvae.models.vae import VAE
 from tfvae.models.variational import AbstractVAE
@@ -23,6 +24,7 @@ __all__ = [
     "Given",
     "Ladder",
     "LadderVAE",
+    "QuantizedVAE",
     "SemiSupervised",
     "TopDown",
     "Trace",

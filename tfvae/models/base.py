@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import keras
 import tensorflow as tf
 
+from tfvae import replicas
 from tfvae.errors import whole_number_in
-from tfvae.models import replicas
 from tfvae.random import Seed
 
 Batch: TypeAlias = Any  # the examples of a batch as a model unpacks them: x, or x and more

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfvae.models import replicas
+from tfvae import replicas
 
 if TYPE_CHECKING:
     from tfvae.models.variational import AbstractVAE

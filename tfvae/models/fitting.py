@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae import replicas
 from tfvae.callbacks import START, Checkpoint, Position
 from tfvae.data.resident import Resident, Resumable, each_time
 from tfvae.data.stored import Stored
-from tfvae.models import execution, replicas
+from tfvae.models import execution
 
 if TYPE_CHECKING:
     from tfvae.models.variational import AbstractVAE

@@ -58,6 +58,7 @@ class AbstractVAE(AbstractModel):
             self.rate_tracker = keras.metrics.Mean(name="rate")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
         self.group_trackers: list[keras.metrics.Mean] = []
+        self.trackers: list[keras.metrics.Metric] = []
         self.origin: int | None = None
         self.chooses_jit, self.functions = False, execution.Functions()
         self.check = condition.checker(self.fits.event_shape, self.fits.support, self.variable_dtype)
@@ -107,7 +108,8 @@ class AbstractVAE(AbstractModel):
         """Return KL(q || p) of shape [B], exact or the mean of log q - log p, as decided when the model was made."""
         if not self.fits.has_rate:
             return tf.fill(tf.shape(log_ratio)[1:], tf.constant(float("nan"), log_ratio.dtype))  # never to be used
-        return tfd.kl_divergence(q, p) if self.fits.exact_rate else tf.reduce_mean(log_ratio, 0)
+        own = compatibility.describe(q) == self.fits.posterior  # and no proposal in its place
+        return tfd.kl_divergence(q, p) if own and self.fits.exact_rate else tf.reduce_mean(log_ratio, 0)
 
     def with_prior(self, prior: Prior) -> "AbstractVAE":
         """Return a model of the same encoder, decoder and objective, which are shared, with another prior.
@@ -138,6 +140,8 @@ class AbstractVAE(AbstractModel):
             self.rate_tracker.update_state(drawn.rate, weight)
         for tracker, rate in zip(self.group_trackers, drawn.rates, strict=True):
             tracker.update_state(rate, weight)
+        for metric, value in zip(self.trackers, drawn.watched, strict=True):
+            metric.update_state(value, weight)
         return self.get_metrics_result()
 
     def _update_others(self, drawn: Trace, step: tf.Tensor) -> None:

@@ -10,12 +10,14 @@
 | `columns` | records of numbers, counts and categories | a vector |
 | `count_mlp` | counts, flattened | a vector |
 | `simplex_mlp` | logarithms of probabilities, flattened | a vector |
+| `CausalTransformer` | whole numbers, one after another | logits of each, given those before it |
 
-What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `FillMissing`, `Last`,
-`Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`. `Concatenated` and
-`AsChannels` make a network of several inputs of one: of x and a condition, of z and a condition.
+What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `CodeGrid`, `FillMissing`,
+`Last`, `Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`. `Concatenated`
+and `AsChannels` make a network of several inputs of one: of x and a condition, of z and a condition.
 """
 
+from tfvae.networks.causal import CausalTransformer, CodeGrid
 from tfvae.networks.convolutional import conv, deconv
 from tfvae.networks.dense import Last, mlp, simplex_mlp
 from tfvae.networks.gated import GatedDense, gated
@@ -27,6 +29,8 @@ from tfvae.networks.tabular import Columns, Log1p, columns, count_mlp
 
 __all__ = [
     "AsChannels",
+    "CausalTransformer",
+    "CodeGrid",
     "Columns",
     "Concatenated",
     "FillMissing",

@@ -12,6 +12,7 @@ from tfvae.zoo.dip_vae_ii import dip_vae_ii
 from tfvae.zoo.dreg import dreg
 from tfvae.zoo.factor_vae import factor_vae
 from tfvae.zoo.flow_prior import flow_prior
+from tfvae.zoo.fsq import fsq
 from tfvae.zoo.full_covariance import full_covariance
 from tfvae.zoo.gm_vae import gm_vae
 from tfvae.zoo.gumbel import gumbel
@@ -28,6 +29,7 @@ from tfvae.zoo.planar import planar
 from tfvae.zoo.rae_gp import rae_gp
 from tfvae.zoo.rae_l2 import rae_l2
 from tfvae.zoo.renyi import renyi
+from tfvae.zoo.rq_vae import rq_vae
 from tfvae.zoo.s_vae import s_vae
 from tfvae.zoo.sigma_vae import sigma_vae
 from tfvae.zoo.spline import spline
@@ -36,6 +38,7 @@ from tfvae.zoo.sylvester import sylvester
 from tfvae.zoo.two_stage import two_stage
 from tfvae.zoo.vae import vae
 from tfvae.zoo.vamp import vamp
+from tfvae.zoo.vq_vae import vq_vae
 from tfvae.zoo.wae_mmd import wae_mmd
 
 __all__ = [
@@ -51,6 +54,7 @@ __all__ = [
     "dreg",
     "factor_vae",
     "flow_prior",
+    "fsq",
     "full_covariance",
     "gm_vae",
     "gumbel",
@@ -67,6 +71,7 @@ __all__ = [
     "rae_gp",
     "rae_l2",
     "renyi",
+    "rq_vae",
     "s_vae",
     "sigma_vae",
     "spline",
@@ -75,5 +80,6 @@ __all__ = [
     "two_stage",
     "vae",
     "vamp",
+    "vq_vae",
     "wae_mmd",
 ]

@@ -25,13 +25,24 @@ class Citation:
         return f"{self.authors}, {self.title!r}, {self.year}, {self.url}"
 
 
-# Papers of several models each.
+# Papers of several models each, or with a long name.
 GHOSH_2020 = Citation(
     "From Variational to Deterministic Autoencoders", "P. Ghosh et al.", 2020, "https://arxiv.org/abs/1903.12436"
 )
 KUMAR_2018 = Citation(
     "Variational Inference of Disentangled Latent Concepts", "A. Kumar et al.", 2018, "https://arxiv.org/abs/1711.00848"
 )
+LEE_2022 = Citation(
+    "Autoregressive Image Generation using Residual Quantization", "D. Lee et al.", 2022,
+    "https://arxiv.org/abs/2203.01941",
+)  # fmt: skip
+MENTZER_2023 = Citation(
+    "Finite Scalar Quantization: VQ-VAE Made Simple", "F. Mentzer et al.", 2023, "https://arxiv.org/abs/2309.15505"
+)
+OORD_2017 = Citation(
+    "Neural Discrete Representation Learning", "A. van den Oord, O. Vinyals and K. Kavukcuoglu", 2017,
+    "https://arxiv.org/abs/1711.00937",
+)  # fmt: skip
 RAINFORTH_2018 = Citation(
     "Tighter Variational Bounds are Not Necessarily Better", "T. Rainforth et al.", 2018,
     "https://arxiv.org/abs/1802.04537",

@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.errors import number_in, positive_int
 from tfvae.evaluation.exact.record import ExactEvidence
-from tfvae.heads.support import LOG_SIMPLEX, SPHERE
+from tfvae.heads.support import CODES, LOG_SIMPLEX, SPHERE
 from tfvae.models.variational import AbstractVAE, require_vae
 
 _FIRST = 65  # points along an axis to begin with
@@ -79,7 +79,7 @@ def quadrature(
 def _require_few(model: AbstractVAE) -> None:
     require_vae(model)
     size, support = model.fits.latent_dim, model.prior.support
-    if size > 2 or not model.fits.has_rate or support in (SPHERE, LOG_SIMPLEX):
+    if size > 2 or not model.fits.has_rate or support in (SPHERE, LOG_SIMPLEX, CODES):
         raise ValueError(
             "Expected one or two latent dimensions and a posterior with a density, on a line or a plane and not on a "
             "curve in it: a grid over more is out of reach; use evaluation.log_evidence. Received: latent_dim="

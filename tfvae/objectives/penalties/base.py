@@ -1,5 +1,7 @@
 """What every penalty has in common, and the sum of several."""
 
+import functools
+import operator
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -31,18 +33,18 @@ class Penalty(Configured):
         """Raise IncompatibleParts if a posterior and a prior have not what is asked for: none, for most."""
 
     def measure(self, trace: Trace, step: tf.Tensor) -> tf.Tensor:
-        """Return what is weighed, a scalar."""
+        """Return what is weighed, a scalar, or one number an example, [B]."""
         raise NotImplementedError
 
     def value(self, trace: Trace, step: tf.Tensor) -> tf.Tensor:
-        """Return the measure times its weight, a scalar."""
+        """Return the measure times its weight."""
         measure = self.measure(trace, step)
         return tf.cast(self.weight(step), measure.dtype) * measure
 
 
 def total(parts: Sequence[Penalty | Critic], trace: Trace, step: tf.Tensor) -> tf.Tensor:
-    """Return the sum of the values of penalties and critics, a scalar."""
-    return tf.add_n([part.value(trace, step) for part in parts])
+    """Return the sum of the values of penalties and critics, a scalar or [B]."""
+    return functools.reduce(operator.add, [part.value(trace, step) for part in parts])
 
 
 def as_penalties(value: Sequence[Penalty]) -> tuple[Penalty, ...]:

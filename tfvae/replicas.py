@@ -21,9 +21,9 @@ def place(size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def total(value: tf.Tensor) -> tf.Tensor:
-    """Return the sum over the replicas."""
+    """Return the sum over the replicas, of a tensor of any shape."""
     context = _context()
-    return value if context is None else tf.reduce_sum(context.all_gather(tf.reshape(value, [1]), 0))
+    return value if context is None else tf.reduce_sum(context.all_gather(value[None], 0), 0)
 
 
 def share(value: tf.Tensor) -> tf.Tensor:
