@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from tfvae.conditional import Conditional, Decoder, Encoder
     from tfvae.errors import ExportError, IncompatibleParts
-    from tfvae.models import VAE, AbstractVAE, LadderVAE, Trace
+    from tfvae.models import VAE, AbstractVAE, LadderVAE, SequentialVAE, Trace
     from tfvae.presets import from_preset
 
 if Path(sys.argv[0]).stem == "tfvae":
@@ -51,6 +51,7 @@ __all__ = [
     "ExportError",
     "IncompatibleParts",
     "LadderVAE",
+    "SequentialVAE",
     "Trace",
     "callbacks",
     "data",
@@ -77,6 +78,7 @@ _HOMES = {
     "ExportError": "errors",
     "IncompatibleParts": "errors",
     "LadderVAE": "models",
+    "SequentialVAE": "models",
     "Trace": "models",
     "from_preset": "presets",
 }

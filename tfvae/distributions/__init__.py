@@ -8,6 +8,7 @@ from tfvae.distributions.mixture import Mixture
 from tfvae.distributions.moments import centre, moments
 from tfvae.distributions.power_spherical import PowerSpherical
 from tfvae.distributions.relaxed_categorical import RelaxedCategorical
+from tfvae.distributions.walk import Walk
 
 __all__ = [
     "Chain",
@@ -17,6 +18,7 @@ __all__ = [
     "PowerSpherical",
     "RelaxedCategorical",
     "Step",
+    "Walk",
     "centre",
     "moments",
 ]

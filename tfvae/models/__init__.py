@@ -7,6 +7,8 @@ from tfvae.models.graph import Given, Variable
 from tfvae.models.hierarchy import BottomUp, Ladder, TopDown
 from tfvae.models.ladder import LadderVAE
 from tfvae.models.semi_supervised import SemiSupervised
+from tfvae.models.sequences import Emission, Filter, Smoother
+from tfvae.models.sequential import SequentialVAE
 from tfvae.models.vae import VAE
 from tfvae.models.variational import AbstractVAE
 from tfvae.trace import Trace
@@ -18,10 +20,14 @@ __all__ = [
     "BottomUp",
     "ConditionalModel",
     "DirectedModel",
+    "Emission",
+    "Filter",
     "Given",
     "Ladder",
     "LadderVAE",
     "SemiSupervised",
+    "SequentialVAE",
+    "Smoother",
     "TopDown",
     "Trace",
     "Variable",

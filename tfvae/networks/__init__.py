@@ -13,22 +13,27 @@
 
 What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `FillMissing`, `Last`,
 `Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
+Of sequences, a model remembers `Latest` or `Recurrent`, and looks ahead through `Backward`.
 """
 
 from tfvae.networks.convolutional import conv, deconv
 from tfvae.networks.dense import Last, mlp, simplex_mlp
 from tfvae.networks.gated import GatedDense, gated
 from tfvae.networks.missing import FillMissing
+from tfvae.networks.recurrent import Backward, Latest, Recurrent
 from tfvae.networks.residual import ResidualBlock, residual_down, residual_up
 from tfvae.networks.signals import conv1d, deconv1d
 from tfvae.networks.tabular import Columns, Log1p, columns, count_mlp
 
 __all__ = [
+    "Backward",
     "Columns",
     "FillMissing",
     "GatedDense",
     "Last",
+    "Latest",
     "Log1p",
+    "Recurrent",
     "ResidualBlock",
     "columns",
     "conv",

@@ -6,6 +6,7 @@ from tfvae.zoo.beta_tcvae import beta_tcvae
 from tfvae.zoo.beta_vae import beta_vae
 from tfvae.zoo.ciwae import ciwae
 from tfvae.zoo.count_vae import count_vae
+from tfvae.zoo.deep_markov import deep_markov
 from tfvae.zoo.dip_vae_i import dip_vae_i
 from tfvae.zoo.dip_vae_ii import dip_vae_ii
 from tfvae.zoo.dreg import dreg
@@ -35,6 +36,7 @@ from tfvae.zoo.sylvester import sylvester
 from tfvae.zoo.two_stage import two_stage
 from tfvae.zoo.vae import vae
 from tfvae.zoo.vamp import vamp
+from tfvae.zoo.vrnn import vrnn
 from tfvae.zoo.wae_mmd import wae_mmd
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "beta_vae",
     "ciwae",
     "count_vae",
+    "deep_markov",
     "dip_vae_i",
     "dip_vae_ii",
     "dreg",
@@ -73,5 +76,6 @@ __all__ = [
     "two_stage",
     "vae",
     "vamp",
+    "vrnn",
     "wae_mmd",
 ]
