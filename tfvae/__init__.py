@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from tfvae.conditional import Conditional, Decoder, Encoder
     from tfvae.errors import ExportError, IncompatibleParts
-    from tfvae.models import VAE, AbstractVAE, LadderVAE, SequentialVAE, Trace
+    from tfvae.models import VAE, AbstractVAE, ConditionalVAE, LadderVAE, SequentialVAE, Trace
     from tfvae.presets import from_preset
 
 if Path(sys.argv[0]).stem == "tfvae":
@@ -46,6 +46,7 @@ __all__ = [
     "VAE",
     "AbstractVAE",
     "Conditional",
+    "ConditionalVAE",
     "Decoder",
     "Encoder",
     "ExportError",
@@ -73,6 +74,7 @@ _HOMES = {
     "VAE": "models",
     "AbstractVAE": "models",
     "Conditional": "conditional",
+    "ConditionalVAE": "models",
     "Decoder": "conditional",
     "Encoder": "conditional",
     "ExportError": "errors",

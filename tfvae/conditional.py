@@ -17,14 +17,15 @@ class Conditional(keras.Model):
         eta = network(parents),   p(x | parents) = p(x | eta)
 
     Args:
-        network: any Keras layer or model from the parents' tensor to features.
+        network: any Keras layer or model from the parents' tensor to features; of several parents, from their list.
         head: the `tfvae.heads.Head` that turns features into a distribution.
         **kwargs: `name` and `dtype`, as for any Keras model.
 
     Raises:
         TypeError: if `network` is no Keras layer or `head` is no Head.
 
-    Shapes: parents [B, *event], of any shape that the network takes, to a distribution with batch shape [B].
+    Shapes: parents [B, *event], of any shape that the network takes, to a distribution with batch shape [B]. Several
+    parents are given in a list; the first may have sample axes, [S, B, *event], beside which the others are repeated.
 
     Reference: C. Bishop, "Pattern Recognition and Machine Learning", 2006, Eq. (8.5),
     https://www.microsoft.com/en-us/research/publication/pattern-recognition-machine-learning/.
@@ -56,29 +57,35 @@ class Conditional(keras.Model):
             )
         self.network = network
         self.head = head
-        self._parents_rank: int | None = None
+        self._ranks: list[int] = []
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple | list) -> None:
         """Build network and head for parents of shape [B, *event]: one batch axis."""
-        event = input_shape[1:] if self.event_rank is None else input_shape[-self.event_rank :]
-        input_shape = (None, *event)  # a network built for one batch size would refuse others
-        self._parents_rank = len(input_shape)
+        first, *others = input_shape if isinstance(input_shape[0], (list, tuple)) else [input_shape]
+        event = first[1:] if self.event_rank is None else first[-self.event_rank :]
+        # A network built for one batch size would refuse others.
+        shapes = [(None, *event), *[(None, *shape[1:]) for shape in others]]
+        self._ranks = [len(shape) for shape in shapes]
+        own = shapes if others else shapes[0]
         if not self.network.built:
-            self.network.build(input_shape)
+            self.network.build(own)
         if not self.head.built:
-            self.head.build(self.network.compute_output_shape(input_shape))
+            self.head.build(self.network.compute_output_shape(own))
 
-    def call(self, parents: tf.Tensor, training: bool = False) -> tfd.Distribution:
-        shape = tf.shape(parents)
-        axes = parents.shape.rank - self._parents_rank + 1  # how many axes stand before the event
-        flat = parents if axes == 1 else tf.reshape(parents, tf.concat([[-1], shape[axes:]], 0))  # [S*B, ...]
-        flat = tf.ensure_shape(flat, [None, *parents.shape[axes:]]) if axes != 1 else flat
-        parameters = self.head.parameters(self.network(flat, training=training))
-        if axes != 1:
-            unfolded = tf.reshape(parameters, tf.concat([shape[:axes], tf.shape(parameters)[1:]], 0))  # [S, B, ...]
-            unfolded.set_shape([*parents.shape[:axes], *parameters.shape[1:]])
-            parameters = unfolded
-        return self.head.distribution(parameters)
+    def call(self, parents: tf.Tensor | list[tf.Tensor], training: bool = False) -> tfd.Distribution:
+        first, *others = parents if isinstance(parents, (list, tuple)) else [parents]
+        axes = first.shape.rank - self._ranks[0] + 1  # how many axes stand before the event
+        if axes == 1:
+            return self.head.distribution(self.head.parameters(self.network(parents, training=training)))
+        shape = tf.shape(first)
+        flat = [_folded(first, axes)]  # [S*B, ...]
+        for other, rank in zip(others, self._ranks[1:], strict=True):
+            wide = tf.concat([shape[:axes], tf.shape(other)[other.shape.rank - rank + 1 :]], 0)
+            flat.append(_folded(tf.broadcast_to(other, wide), axes))
+        parameters = self.head.parameters(self.network(flat if others else flat[0], training=training))
+        unfolded = tf.reshape(parameters, tf.concat([shape[:axes], tf.shape(parameters)[1:]], 0))  # [S, B, ...]
+        unfolded.set_shape([*first.shape[:axes], *parameters.shape[1:]])
+        return self.head.distribution(unfolded)
 
     def get_config(self) -> dict:
         return {
@@ -94,6 +101,12 @@ class Conditional(keras.Model):
             for key in ("network", "head")
         }
         return cls(**{**config, **parts})
+
+
+def _folded(parent: tf.Tensor, axes: int) -> tf.Tensor:
+    """Return a parent with all axes before its event in one, [S*B, ...]."""
+    flat = tf.reshape(parent, tf.concat([[-1], tf.shape(parent)[axes:]], 0))
+    return tf.ensure_shape(flat, [None, *parent.shape[axes:]])
 
 
 @keras.saving.register_keras_serializable(package="tfvae")

@@ -171,6 +171,11 @@ def _draw_diagonal_normal(distribution: tfd.Distribution, samples: tf.Tensor | i
     return loc + scale * normal_like(samples, loc, seed)  # [S, *B, D]
 
 
+def draw_each(distribution: tfd.Distribution, n: tf.Tensor | int, seed: Seed) -> tf.Tensor:
+    """Draw one z for each of n examples, [n, D]: of one distribution for all, or of one each."""
+    return draw(distribution, 1, seed)[0] if distribution.batch_shape.rank else draw(distribution, n, seed)
+
+
 @singledispatch
 def draw_and_score(distribution: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tuple[tf.Tensor, tf.Tensor]:
     """Draw z as `draw` does and return it with its log-density: [samples, *batch_shape, D] and [samples, *batch_shape].

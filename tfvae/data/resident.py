@@ -57,6 +57,17 @@ class Fetch:
         return self.binarization.each_batch(x, key["epoch"], key["batch"])
 
 
+@dataclasses.dataclass(frozen=True)
+class FetchPair:
+    """From stored x and c and a key to a batch of both."""
+
+    x: Fetch
+    c: Fetch
+
+    def __call__(self, values: dict[str, tf.Tensor], key: Key) -> dict[str, tf.Tensor]:
+        return {"x": self.x(values["x"], key), "c": self.c(values["c"], key)}
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Resident:
     """One split as keys to its batches.
@@ -67,6 +78,7 @@ class Resident:
       seed: of the order, which differs between epochs; None keeps the order of `stored`.
       binarization: what is drawn when a batch is fetched.
       start: the step at which an endless stream of keys begins; None where a model may begin at its own step.
+      condition: what comes beside each example, if anything does.
     """
 
     stored: Stored
@@ -74,6 +86,7 @@ class Resident:
     seed: int | None = None
     binarization: Binarization = NO_BINARIZATION
     start: int | None = None
+    condition: Stored | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -81,9 +94,16 @@ class Resident:
         return math.ceil(len(self.stored) / self.batch_size)
 
     @property
-    def fetch(self) -> Fetch:
+    def fetch(self) -> Fetch | FetchPair:
         """What turns a key into a batch."""
-        return Fetch(self.stored.divisor, self.binarization)
+        x = Fetch(self.stored.divisor, self.binarization)
+        return x if self.condition is None else FetchPair(x, Fetch(self.condition.divisor, NO_BINARIZATION))
+
+    @property
+    def values(self) -> tf.Tensor | dict[str, tf.Tensor]:
+        """What a batch is fetched from."""
+        x = self.stored.resident
+        return x if self.condition is None else {"x": x, "c": self.condition.resident}
 
     @property
     def odd(self) -> int:
@@ -113,7 +133,7 @@ class Resident:
     def batches(self, keys: tf.data.Dataset) -> tf.data.Dataset:
         """Return the batches that keys stand for; the data set remembers where they come from."""
         fetch = self.fetch
-        data = _mapped(keys, lambda key: fetch(self.stored.resident, key)).prefetch(tf.data.AUTOTUNE)
+        data = _mapped(keys, lambda key: fetch(self.values, key)).prefetch(tf.data.AUTOTUNE)
         data.resident = self
         return data
 

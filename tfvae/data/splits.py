@@ -30,6 +30,8 @@ class Splits:
       seed: of the order of the training examples.
       batch_size: examples in a batch; the last batch of an epoch holds the rest.
       labels: for each split an array `[n]`, or `[n, F]` of F factors, in the order of `array(split)`, or None.
+      conditions: what comes beside each example in batches {"x": x, "c": c}, `[n, *c]` for each split; see
+        `conditioned`. Nothing for most.
 
     Raises:
       ValueError: for a bad seed or batch size, or values outside [0, 1] under a binarization that draws.
@@ -49,6 +51,7 @@ class Splits:
     seed: int
     batch_size: int
     labels: Mapping[str, np.ndarray | None]
+    conditions: Mapping[str, Stored] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the arguments and freeze the mappings."""
@@ -74,6 +77,32 @@ class Splits:
     def shape(self) -> tuple[int, ...]:
         """Event shape of one example."""
         return self.stored["train"].values.shape[1:]
+
+    @property
+    def condition_shape(self) -> tuple[int, ...]:
+        """Event shape of what comes beside an example, () if nothing does."""
+        return self.conditions["train"].values.shape[1:] if self.conditions else ()
+
+    def conditioned(self) -> "Splits":
+        """Return the same splits with batches {"x": x, "c": c}, c the label: zeros and ones, `[b, classes]`.
+
+        Raises:
+          ValueError: without one label for each example of every split, whole numbers from 0 upwards.
+
+        Example:
+          >>> from tfvae import data
+          >>> data.load("digits").conditioned().condition_shape
+          (10,)
+        """
+        found = [np.asarray([]) if labels is None else np.asarray(labels) for labels in self.labels.values()]
+        if any(one.ndim != 1 or not one.size or one.dtype.kind not in "iu" or one.min() < 0 for one in found):
+            raise ValueError(
+                "splits must have one label for each example, whole numbers from 0 upwards, to be conditioned on them. "
+                f"Received: {self!r} with labels of shapes {[one.shape for one in found]}. Pass labels to "
+                "data.from_arrays, or arrays x and c to fit."
+            )
+        eye = np.eye(max(int(one.max()) for one in found) + 1, dtype=np.float32)
+        return dataclasses.replace(self, conditions={s: Stored(eye[one]) for s, one in zip(SPLITS, found, strict=True)})
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -133,6 +162,17 @@ class Splits:
         train = dataclasses.replace(self._train, start=start)
         return train.batches(train.keys_from(start))
 
+    def examples(self, split: str) -> np.ndarray | dict[str, np.ndarray]:
+        """Return a split as a model takes it: as `array` does, with its conditions, {"x": x, "c": c}, if it has some.
+
+        Example:
+          >>> from tfvae import data
+          >>> sorted(data.load("digits").conditioned().examples("test"))
+          ['c', 'x']
+        """
+        x = self.array(split)
+        return {"x": x, "c": self.conditions[split].values} if self.conditions else x
+
     def array(self, split: str) -> np.ndarray:
         """Return a split as the model sees it, float32 `[n, *shape]`, in the order of its labels.
 
@@ -148,22 +188,25 @@ class Splits:
         """
         if split not in SPLITS:
             raise ValueError(f"split must be one of {SPLITS}. Received: split={split!r}. Use for example 'test'.")
+        plain = dataclasses.replace(self, conditions={})
         if split != "train":
-            return np.concatenate([x.numpy() for x in getattr(self, split)])
+            return np.concatenate([x.numpy() for x in getattr(plain, split)])
         n = len(self.stored["train"])
         out = np.empty((n, *self.shape), np.float32)
         order = epoch_order(tf.range(n, dtype=tf.int64), self.seed, tf.constant(0), n).numpy()
-        for number, x in enumerate(self.train_from(0).take(self.steps_per_epoch)):
+        for number, x in enumerate(plain.train_from(0).take(self.steps_per_epoch)):
             out[order[number * self.batch_size : (number + 1) * self.batch_size]] = x
         return out
 
     @functools.cached_property
     def _train(self) -> Resident:
         stored = self.binarization.once(self.stored["train"], "train")
-        return Resident(stored, self.batch_size, self.seed, self.binarization)
+        condition = self.conditions.get("train")
+        return Resident(stored, self.batch_size, self.seed, self.binarization, condition=condition)
 
     def _in_order(self, split: str) -> tf.data.Dataset:
-        kept = Resident(self.binarization.once(self.stored[split], split), self.batch_size)
+        stored = self.binarization.once(self.stored[split], split)
+        kept = Resident(stored, self.batch_size, condition=self.conditions.get(split))
         return kept.batches(kept.epoch(0))
 
     def __repr__(self) -> str:

@@ -15,16 +15,19 @@ _EXAMPLES = 100
 
 
 def compiled(
-    model: AbstractVAE, name: tuple, function: Callable, *, asks_for_rate: bool = True, xla: bool = True
-) -> Callable:
+    model: AbstractVAE, name: tuple, function: Callable, *, asks_for_rate: bool = True, xla: bool = True,
+    conditions: bool = False,
+) -> Callable:  # fmt: skip
     """Return a compiled function of a model: that of last time, where the name and the model's parts are the same.
 
     XLA compiles it if it suits the model, and unless it is told not to: a compilation takes longer than small work.
+    With `conditions` the function takes batches of models with a condition too.
 
     Raises:
-        ValueError: if the function asks for a rate, which the posterior has not, or the model is none of the library.
+        ValueError: if the function asks for a rate, which the posterior has not, or the model is none of the library or
+            has a condition that the function does not take.
     """
-    require_vae(model)
+    require_vae(model, conditions)
     if asks_for_rate and not model.fits.has_rate:
         raise ValueError(
             "Expected a model whose posterior has a density: with a point mass, rate, ELBO and evidence are not "
@@ -53,9 +56,10 @@ def per_example(
     bar = keras.utils.Progbar(total, verbose=style, unit_name="example") if progress else None
     rows, done = [], 0
     for x in _read(batches):
-        padded = np.concatenate([x, np.repeat(x[:1], _EXAMPLES - len(x), 0)])
-        rows.append([part.numpy()[: len(x)] for part in measure(padded, tf.constant(done))])
-        done += len(x)
+        count = len(tf.nest.flatten(x)[0])
+        padded = tf.nest.map_structure(lambda part: _padded(part, _EXAMPLES), x)
+        rows.append([part.numpy()[:count] for part in measure(padded, tf.constant(done))])
+        done += count
         if bar:
             bar.update(done)
     if not rows:
@@ -65,6 +69,10 @@ def per_example(
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
 
+def _padded(x: np.ndarray, examples: int) -> np.ndarray:
+    return np.concatenate([x, np.repeat(x[:1], examples - len(x), 0)])
+
+
 def standard_error(values: np.ndarray) -> float:
     """Return the standard error of the mean over the data, unknown (NaN) for one example."""
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
@@ -72,12 +80,16 @@ def standard_error(values: np.ndarray) -> float:
 
 def _batches(model: AbstractVAE, data: object) -> tuple[Iterator[np.ndarray], int | None]:
     checked = model.check(data)
-    if isinstance(checked, np.ndarray):
-        checked = checked.astype(model.variable_dtype)
-        return (checked[i : i + _EXAMPLES] for i in range(0, len(checked), _EXAMPLES)), len(checked)
+    if isinstance(checked, tuple):  # examples with a condition, perhaps with weights, which nobody measures by
+        checked = checked[0]
+    if isinstance(checked, (np.ndarray, dict)):
+        checked = tf.nest.map_structure(lambda part: part.astype(model.variable_dtype), checked)
+        total = len(tf.nest.flatten(checked)[0])
+        places = range(0, total, _EXAMPLES)
+        return (tf.nest.map_structure(lambda part: part[i : i + _EXAMPLES], checked) for i in places), total  # noqa: B023
     if not isinstance(checked, tf.data.Dataset):
         raise ValueError(f"Expected an array or a tf.data.Dataset of batches. Received: data={type(data).__name__}")
-    images = checked.map(lambda *batch: tf.cast(batch[0], model.variable_dtype))
+    images = checked.map(lambda *batch: model.check.cast(batch[0], model.variable_dtype))
     return images.unbatch().batch(_EXAMPLES).as_numpy_iterator(), None
 
 

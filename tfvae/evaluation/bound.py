@@ -105,7 +105,7 @@ def elbo(
         trace = model.trace(x, samples, Seed(words, example=first))
         return tf.cast(trace.rate, tf.float64), tf.cast(trace.distortion, tf.float64)
 
-    measure = compiled(model, ("elbo", samples), terms_of)
+    measure = compiled(model, ("elbo", samples), terms_of, conditions=True)
     rate, distortion = per_example(
         model, data, lambda x, index: measure(x, start.words, start.example + index), progress
     )

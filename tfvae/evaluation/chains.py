@@ -11,6 +11,7 @@ from scipy.special import expit
 from tfvae.evaluation.batches import compiled
 from tfvae.evaluation.latent import ability
 from tfvae.heads.support import REAL
+from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE
 from tfvae.random import Seed, draw, draw_and_score
 
@@ -64,15 +65,15 @@ def no_chains(model: AbstractVAE) -> str:
 
     They need a z that is any real vector, and a log p(x | z) with a gradient.
     """
-    if model.prior.support is not REAL:
+    if model.fits.latent_support is not REAL:
         return (
             "Expected a model whose z is any real vector, in which Hamiltonian steps can go anywhere; measure "
             f"evaluation.log_evidence. Received: prior {type(model.prior).__name__} on "
-            f"{model.prior.support.description}"
+            f"{model.fits.latent_support.description}"
         )
-    x = tf.zeros([1, *model.fits.event_shape], model.variable_dtype)
+    at, x = model.at(model.trial())
     z = tf.zeros([1, 1, model.fits.latent_dim], model.variable_dtype)
-    if tfp.math.value_and_gradient(lambda z: model.decoder(z).log_prob(x), z)[1] is None:
+    if tfp.math.value_and_gradient(lambda z: at.decoder(z).log_prob(x), z)[1] is None:
         return (
             "Expected a decoder that can be differentiated with respect to z, as Hamiltonian steps need; measure "
             f"evaluation.log_evidence. Received: decoder {model.decoder.name!r}, whose log p(x | z) has no gradient"
@@ -109,7 +110,7 @@ class Chains:
 
     def __init__(self, model: AbstractVAE, chains: int, leapfrogs: int, from_prior: bool):
         self.model, self.chains, self.leapfrogs, self.from_prior = model, chains, leapfrogs, from_prior
-        self._stretch = compiled(model, ("annealed chains", chains, leapfrogs, from_prior), self._run)
+        self._stretch = compiled(model, ("annealed chains", chains, leapfrogs, from_prior), self._run, conditions=True)
         if refused := no_chains(model):
             raise ValueError(refused)
         if not from_prior and not ability.known_anywhere(model):
@@ -118,7 +119,7 @@ class Chains:
                 f"from_prior=True. Received: posterior {model.fits.posterior}, which scores its own draws only"
             )
 
-    def __call__(self, x: np.ndarray, rungs: np.ndarray, seed: Seed, origin: np.ndarray | None = None) -> list[Run]:
+    def __call__(self, x: Batch, rungs: np.ndarray, seed: Seed, origin: np.ndarray | None = None) -> list[Run]:
         """Run chains up a ladder [T + 1] for a batch of x, and down where the z it came from is given, [B, D].
 
         Step sizes are tuned, for each example and rung, in a pilot run whose noise the others do not share: that keeps
@@ -126,10 +127,10 @@ class Chains:
         """
         steps = len(rungs) - 1
         words = [fold(fold(seed.words, number), seed.example) for number in range(4)]
-        spread = draw_and_score(self.model.encoder(x), _SPREAD, Seed(words[3]))[0]  # [S, B, D]
+        spread = draw_and_score(self.model.posterior(x), _SPREAD, Seed(words[3]))[0]  # [S, B, D]
         scale = tf.math.reduce_std(spread, 0) + 1e-6  # [B, D]
         places = np.linspace(0, steps, max(_PILOT, -(-steps // 4)) + 1)
-        guess = np.full([len(places) - 1, len(x)], 0.5 * self.model.fits.latent_dim**-0.25)
+        guess = np.full([len(places) - 1, scale.shape[0]], 0.5 * self.model.fits.latent_dim**-0.25)
         pilot_rungs = np.interp(places, np.arange(steps + 1), rungs)
         pilot = self._anneal(x, self._begin(x, words[0]), pilot_rungs, guess, scale, words[0], _LEARNING)
         widths = pilot.widths[np.arange(steps) * len(guess) // steps]  # [T, B]
@@ -140,20 +141,24 @@ class Chains:
             runs.append(self._anneal(x, tf.constant(z), rungs[::-1], back, scale, words[2]))
         return runs
 
-    def _begin(self, x: np.ndarray, words: tf.Tensor) -> tf.Tensor:
+    def _begin(self, x: Batch, words: tf.Tensor) -> tf.Tensor:
         """Draw where chains up begin, [C, B, D]."""
+        at, own = self.model.at(x)
         if not self.from_prior:
-            return draw_and_score(self.model.encoder(x), self.chains, Seed(words))[0]
-        z = draw(self.model.prior(), self.chains * len(x), Seed(words))  # [C B, D]
-        return tf.reshape(z, [self.chains, len(x), self.model.fits.latent_dim])
+            return draw_and_score(at.encoder(own), self.chains, Seed(words))[0]
+        p = at.prior()
+        if p.batch_shape.rank:
+            return draw(p, self.chains, Seed(words))
+        z = draw(p, self.chains * len(own), Seed(words))  # [C B, D]
+        return tf.reshape(z, [self.chains, len(own), self.model.fits.latent_dim])
 
-    def _anneal(self, x: np.ndarray, z: tf.Tensor, ladder: np.ndarray, widths: np.ndarray, scale: tf.Tensor,
+    def _anneal(self, x: Batch, z: tf.Tensor, ladder: np.ndarray, widths: np.ndarray, scale: tf.Tensor,
                 words: tf.Tensor, learning: float = 0.0) -> Run:  # fmt: skip
         """Lead chains along a ladder; `learning` says how fast step sizes follow the acceptance, in a pilot run."""
         steps, dtype = len(widths), scale.dtype
         missing = -steps % _STRETCH  # rungs that are filled up change no weight
         ladder, widths = np.pad(ladder, [0, missing], "edge"), np.pad(widths, [[0, missing], [0, 0]], "edge")
-        state = (z, tf.zeros(z.shape[:2], tf.float64), tf.zeros(len(x), dtype))
+        state = (z, tf.zeros(z.shape[:2], tf.float64), tf.zeros(z.shape[1], dtype))
         taken, used = [], []
         for first in range(0, len(widths), _STRETCH):
             *state, chance, width = self._stretch(
@@ -165,13 +170,14 @@ class Chains:
             used.append(width.numpy())
         return Run(state[1].numpy(), np.concatenate(taken)[:steps], np.concatenate(used)[:steps])
 
-    def _run(self, x: tf.Tensor, z: tf.Tensor, log_w: tf.Tensor, drift: tf.Tensor, ladder: tf.Tensor,
+    def _run(self, x: Batch, z: tf.Tensor, log_w: tf.Tensor, drift: tf.Tensor, ladder: tf.Tensor,
              widths: tf.Tensor, scale: tf.Tensor, words: tf.Tensor, first: tf.Tensor,
              learning: tf.Tensor) -> tuple:  # fmt: skip
         """Lead chains along a stretch of a ladder: the new z, log w and drift of the step sizes; what `Run` holds."""
-        q, p = self.model.encoder(x), self.model.prior()
+        at, own = self.model.at(x)
+        q, p = at.encoder(own), at.prior()
         start = p.log_prob if self.from_prior else q.log_prob
-        target = lambda z: self.model.decoder(z).log_prob(x) + p.log_prob(z)  # noqa: E731
+        target = lambda z: at.decoder(z).log_prob(own) + p.log_prob(z)  # noqa: E731
 
         def rung(number: tf.Tensor, z: tf.Tensor, log_w: tf.Tensor, drift: tf.Tensor, taken: tf.TensorArray,
                  used: tf.TensorArray) -> tuple:  # fmt: skip

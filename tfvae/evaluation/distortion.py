@@ -81,6 +81,6 @@ def distortion(
     def of(x: tf.Tensor, words: tf.Tensor, first: tf.Tensor) -> tuple[tf.Tensor]:
         return (tf.cast(model.trace(x, samples, Seed(words, example=first)).distortion, tf.float64),)
 
-    measure = compiled(model, ("distortion", samples), of, asks_for_rate=False)
+    measure = compiled(model, ("distortion", samples), of, asks_for_rate=False, conditions=True)
     (values,) = per_example(model, data, lambda x, index: measure(x, start.words, start.example + index), progress)
     return Distortion(float(values.mean()), standard_error(values), values, len(values))

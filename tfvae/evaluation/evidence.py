@@ -170,6 +170,7 @@ def log_evidence(
         model,
         ("log_evidence", samples),
         lambda x, words, first: moments(model, x, Seed(words, example=first), samples),
+        conditions=True,
     )
     state = per_example(model, data, lambda x, index: weigh(x, start.words, start.example + index), progress)
     return _record(model, samples, State(*state))
@@ -195,8 +196,9 @@ def log_evidence_of_prefixes(
     """
     most, start = max(points), as_seed(seed)
     weigh = compiled(
-        model, ("log_weights", most), lambda x, words, first: log_weights(model, x, Seed(words, example=first), most)
-    )
+        model, ("log_weights", most), lambda x, words, first: log_weights(model, x, Seed(words, example=first), most),
+        conditions=True,
+    )  # fmt: skip
 
     def measure(x: np.ndarray, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         log_w = weigh(x, start.words, start.example + index)  # [B, K]

@@ -30,7 +30,7 @@ class State(NamedTuple):
 
 def moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int) -> State:
     """Return what K samples sum up to, drawn in chunks of which a block is gathered at a time."""
-    q = model.encoder(x)
+    q = model.posterior(x)
     chunks, size = _chunks(samples)
     blocks = math.ceil(chunks / _BLOCK)
     each = math.ceil(chunks / blocks)  # chunks in a block
@@ -41,14 +41,14 @@ def moments(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int) -> State
         at = tf.range(each * size) + number * each * size
         return number + 1, added(state, tf.where(at < samples, log_w, tf.constant(-np.inf, log_w.dtype)))
 
-    state = nothing(x.shape[0], q.dtype, samples)
+    state = nothing(q.batch_shape[0], q.dtype, samples)
     return tf.while_loop(lambda number, _: number < blocks, block, (tf.constant(0), state))[1]
 
 
 def log_weights(model: AbstractVAE, x: tf.Tensor, seed: Seed, samples: int) -> tf.Tensor:
     """Return log p(x, z_k) - log q(z_k | x) of K samples, [B, K]."""
     chunks, size = _chunks(samples)
-    return _drawn(model, model.encoder(x), x, seed, size, tf.range(chunks))[:, :samples]
+    return _drawn(model, model.posterior(x), x, seed, size, tf.range(chunks))[:, :samples]
 
 
 def _chunks(samples: int) -> tuple[int, int]:
@@ -66,7 +66,7 @@ def _drawn(
         numbers,
         fn_output_signature=q.dtype,
     )  # [chunks, S, B]
-    return tf.transpose(tf.reshape(parts, [numbers.shape[0] * size, x.shape[0]]))
+    return tf.transpose(tf.reshape(parts, [numbers.shape[0] * size, q.batch_shape[0]]))
 
 
 def nothing(batch: int, dtype: tf.DType, samples: int) -> State:

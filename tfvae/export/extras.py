@@ -45,10 +45,12 @@ class EncodeSample(Extra):
     def signatures(self, model: AbstractVAE) -> dict[str, Signature]:
         _require_rule(model, "encode_sample")
 
-        def encode_sample(x: tf.Tensor, seed: tf.Tensor) -> dict:
-            return or_nan(encodable(model, x), {"z": draw(model.encoder(x), 1, noise(seed))[0]})  # [B, D]
+        def encode_sample(x: tf.Tensor, *rest: tf.Tensor) -> dict:
+            *c, seed = rest
+            z = draw(model.given(*c).encoder(x), 1, noise(seed))[0]  # [B, D]
+            return or_nan(encodable(model, x, *c), {"z": z})
 
-        return {"encode_sample": signature(model, encode_sample, "x", "seed")}
+        return {"encode_sample": signature(model, encode_sample, "x", *model.condition.names, "seed")}
 
 
 class Score(Extra):
@@ -73,10 +75,11 @@ class Score(Extra):
     def signatures(self, model: AbstractVAE) -> dict[str, Signature]:
         require_rate(model, "score")
 
-        def score(x: tf.Tensor, seed: tf.Tensor) -> dict:
-            return {"score": _score(model, x, self.samples, seed)}
+        def score(x: tf.Tensor, *rest: tf.Tensor) -> dict:
+            *c, seed = rest
+            return {"score": _score(model, x, self.samples, seed, *c)}
 
-        return {"score": signature(model, score, "x", "seed")}
+        return {"score": signature(model, score, "x", *model.condition.names, "seed")}
 
 
 class IsAnomaly(Extra):
@@ -112,6 +115,7 @@ class IsAnomaly(Extra):
 
     def signatures(self, model: AbstractVAE) -> dict[str, Signature]:
         require_rate(model, "is_anomaly")
+        require_no_condition(model, "is_anomaly")
         score = self.calibration.score
         if not isinstance(score, NegativeELBO) or score.model.encoder is not model.encoder:
             raise ExportError(
@@ -136,7 +140,7 @@ class Interpolate(Extra):
         z_t = (1 - t) m_a + t m_b,   t = 0, 1 / (T - 1), ..., 1
 
     m is the point that stands for the posterior, as in `encode`; T is at least 2. As many x_b as x_a, or they are
-    refused.
+    refused. Of a model with a condition, both are encoded and decoded at c.
 
     Example:
         >>> import tfvae
@@ -145,23 +149,25 @@ class Interpolate(Extra):
     """
 
     def signatures(self, model: AbstractVAE) -> dict[str, Signature]:
-        def interpolate(x_a: tf.Tensor, x_b: tf.Tensor, steps: tf.Tensor) -> dict:
-            steps, x_b = tf.maximum(steps, 2), alike(x_b, x_a)
-            a, b = centre(model.encoder(x_a)), centre(model.encoder(x_b))  # [B, D]
+        def interpolate(x_a: tf.Tensor, x_b: tf.Tensor, *rest: tf.Tensor) -> dict:
+            *c, steps = rest
+            steps, x_b, at = tf.maximum(steps, 2), alike(x_b, x_a), model.given(*c)
+            a, b = centre(at.encoder(x_a)), centre(at.encoder(x_b))  # [B, D]
             t = tf.cast(tf.range(steps), a.dtype) / tf.cast(steps - 1, a.dtype)
             z = a + t[:, None, None] * (b - a)  # [T, B, D]
-            holds = tf.logical_and(encodable(model, x_a), encodable(model, x_b))  # [B]
-            return or_nan(holds[None], {"x": model.decoder(z).mean()})  # [T, B, *event]
+            holds = tf.logical_and(encodable(model, x_a, *c), encodable(model, x_b, *c))  # [B]
+            return or_nan(holds[None], {"x": at.decoder(z).mean()})  # [T, B, *event]
 
-        return {"interpolate": signature(model, interpolate, "x_a", "x_b", "steps")}
+        return {"interpolate": signature(model, interpolate, "x_a", "x_b", *model.condition.names, "steps")}
 
 
-def _score(model: AbstractVAE, x: tf.Tensor, samples: int, seed: tf.Tensor) -> tf.Tensor:
-    return on_support(model, x, {"score": -model.trace(x, samples, noise(seed)).elbo})["score"]  # [B]
+def _score(model: AbstractVAE, x: tf.Tensor, samples: int, seed: tf.Tensor, *c: tf.Tensor) -> tf.Tensor:
+    trace = model.trace(model.condition.batch(x, *c), samples, noise(seed))
+    return on_support(model, x, {"score": -trace.elbo}, *c)["score"]  # [B]
 
 
 def _require_rule(model: AbstractVAE, name: str) -> None:
-    q = model.encoder(tf.zeros([1, *model.fits.event_shape], model.variable_dtype))
+    q = model.posterior(model.trial())
     if not has_rule(q):
         raise ExportError(
             f"Expected a posterior with a rule for tfvae.random.draw, to offer {name} with the same draws in every "
@@ -174,3 +180,12 @@ def require_rate(model: AbstractVAE, name: str) -> None:
     _require_rule(model, name)
     if not model.fits.has_rate:
         raise ExportError(f"Expected a posterior with a density, to offer {name}. Received: a point mass")
+
+
+def require_no_condition(model: AbstractVAE, name: str) -> None:
+    """Refuse a model with a condition, naming the signature."""
+    if model.condition.names:
+        raise ExportError(
+            f"Expected a model without a condition, to offer {name}. Received: {type(model).__name__}, conditioned on "
+            f"{', '.join(model.condition.names)}"
+        )

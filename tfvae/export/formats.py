@@ -84,7 +84,7 @@ def tflite(
         >>> tfvae.export.tflite(model, tempfile.mkdtemp() + "/digits.tflite").worst < 1e-3
         True
     """
-    require_vae(model)
+    require_vae(model, conditions=True)
     if model.variable_dtype != "float32":
         raise ExportError(
             "Expected a model with float32 weights, which every TFLite runtime has; use export.saved_model for others. "

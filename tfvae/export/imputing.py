@@ -5,7 +5,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.observed import ObservedElements, SelfMaskedElements
 from tfvae.errors import ExportError, positive_int
-from tfvae.export.extras import Extra, require_rate
+from tfvae.export.extras import Extra, require_no_condition, require_rate
 from tfvae.export.inputs import alike, noise, or_nan
 from tfvae.export.signature import Signature, signature
 from tfvae.heads.base import Elements
@@ -51,6 +51,7 @@ class Impute(Extra):
 
     def signatures(self, model: AbstractVAE) -> dict[str, Signature]:
         require_rate(model, "impute")
+        require_no_condition(model, "impute")
         prior = draw(model.prior(), _DRAWS, Seed(tf.constant([0, 0])))
         elements(model.decoder(prior))  # refuses here, not on the first call
         first = tf.reduce_mean(model.decoder(prior).mean(), 0).numpy()  # [*event], a constant of the export

@@ -30,9 +30,10 @@ def alike(value: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         return tf.reshape(value, tf.shape(x))
 
 
-def supported(model: AbstractVAE, x: tf.Tensor) -> tf.Tensor:
-    """Tell which examples lie on the likelihood's support, [B]."""
-    return _inside(model.fits.support, x)
+def supported(model: AbstractVAE, x: tf.Tensor, *c: tf.Tensor) -> tf.Tensor:
+    """Tell which examples lie on the likelihood's support, given a finite condition, [B]."""
+    inside = _inside(model.fits.support, x)
+    return tf.logical_and(inside, finite(*c)) if c else inside
 
 
 def _inside(support: Support, x: tf.Tensor) -> tf.Tensor:
@@ -42,17 +43,19 @@ def _inside(support: Support, x: tf.Tensor) -> tf.Tensor:
     return tf.reduce_all(tf.stack(inside), 0)
 
 
-def encodable(model: AbstractVAE, x: tf.Tensor) -> tf.Tensor:
+def encodable(model: AbstractVAE, x: tf.Tensor, *c: tf.Tensor) -> tf.Tensor:
     """Tell which examples can be encoded, [B]: those without NaN, unless missing values are scored too.
 
     A ReLU makes 0 of NaN on some processors, and an answer that looks like any other of what is none.
     """
-    return _inside(model.fits.support if model.fits.support.missing else REAL, x)
+    inside = _inside(model.fits.support if model.fits.support.missing else REAL, x)
+    return tf.logical_and(inside, finite(*c)) if c else inside
 
 
-def finite(z: tf.Tensor) -> tf.Tensor:
-    """Tell which rows of z are finite, [B]."""
-    return _inside(REAL, z)
+def finite(*rows: tf.Tensor) -> tf.Tensor:
+    """Tell which rows of z, or of z and a condition, are finite, [B]."""
+    inside = [_inside(REAL, row) for row in rows]
+    return inside[0] if len(inside) == 1 else tf.reduce_all(tf.stack(inside), 0)
 
 
 def or_nan(holds: tf.Tensor, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -65,6 +68,6 @@ def or_nan(holds: tf.Tensor, values: dict[str, tf.Tensor]) -> dict[str, tf.Tenso
     return found
 
 
-def on_support(model: AbstractVAE, x: tf.Tensor, scores: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def on_support(model: AbstractVAE, x: tf.Tensor, scores: dict[str, tf.Tensor], *c: tf.Tensor) -> dict[str, tf.Tensor]:
     """Return scores [B] by name, NaN for an example off the likelihood's support, which has no density there."""
-    return or_nan(supported(model, x), scores)
+    return or_nan(supported(model, x, *c), scores)

@@ -8,7 +8,7 @@ from tensorflow_probability import math as tfm
 
 from tfvae.conditional import Conditional
 from tfvae.errors import ExportError
-from tfvae.export.extras import Extra, require_rate
+from tfvae.export.extras import Extra, require_no_condition, require_rate
 from tfvae.export.inputs import finite, noise, on_support, or_nan, single, supported
 from tfvae.export.signature import Signature, signature
 from tfvae.heads.base import Head
@@ -41,6 +41,7 @@ class Personalise(Extra):
 
     def signatures(self, model: AbstractVAE) -> dict[str, Signature]:
         require_rate(model, "personalise")
+        require_no_condition(model, "personalise")
         if not isinstance(model.decoder, Conditional):
             raise ExportError(
                 "Expected a decoder of a network and a head, whose last bias can be adapted, to offer personalise. "

@@ -4,13 +4,16 @@ from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
+from tfvae.distributions.decoded import decoded
 from tfvae.distributions.moments import moments
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra
 from tfvae.export.inputs import encodable, finite, noise, on_support, or_nan
 from tfvae.export.signature import Signature, signature
+from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE, require_vae
-from tfvae.random import Seed, draw, has_rule
+from tfvae.priors.base import Prior
+from tfvae.random import Seed, has_rule
 
 _CHUNK = 16  # samples of the evidence drawn at a time: bounds memory, and costs at most 15 decodings too many
 
@@ -19,7 +22,8 @@ def signatures(model: AbstractVAE, without: Collection[str] = (), extras: Sequen
     """Return every signature of a model: encode, decode, reconstruct, generate, elbo, log_evidence, and extras.
 
     `serving_default` is `reconstruct`. Randomness enters only through `seed`, int32 [2]. A prior that runs a
-    network over data, as a VampPrior does over its pseudo-inputs, becomes a constant distribution.
+    network over data, as a VampPrior does over its pseudo-inputs, becomes a constant distribution. Every signature of
+    a model with a condition has an input `c` too, [B, *c], and `generate` draws one x for each c, instead of n.
 
     Args:
         model: a model of the library.
@@ -35,8 +39,8 @@ def signatures(model: AbstractVAE, without: Collection[str] = (), extras: Sequen
         >>> sorted(tfvae.export.signatures(tfvae.zoo.vae((8, 8, 1), 2)))
         ['decode', 'elbo', 'encode', 'generate', 'log_evidence', 'serving_default']
     """
-    require_vae(model)
-    prior = model.prior.fixed()
+    require_vae(model, conditions=True)
+    prior = model.prior.fixed() if isinstance(model.prior, Prior) else model.prior
     model = model if prior is model.prior else model.with_prior(prior)
     every = _every(model)
     if unknown := sorted(set(without) - set(every)):
@@ -51,35 +55,46 @@ def signatures(model: AbstractVAE, without: Collection[str] = (), extras: Sequen
 def _every(model: AbstractVAE) -> dict[str, Signature]:
     """Return every signature, whether the model can offer it or not."""
 
-    def reconstruct(x: tf.Tensor) -> dict:
-        return or_nan(encodable(model, x), {"mean": model(x)})
+    def reconstruct(x: tf.Tensor, *c: tf.Tensor) -> dict:
+        return or_nan(encodable(model, x, *c), {"mean": model.call(model.condition.batch(x, *c))})
 
-    def encode(x: tf.Tensor) -> dict:
-        mean, stddev = moments(model.encoder(x))
-        return or_nan(encodable(model, x), {"mean": mean, "stddev": stddev})
+    def encode(x: tf.Tensor, *c: tf.Tensor) -> dict:
+        mean, stddev = moments(model.given(*c).encoder(x))
+        return or_nan(encodable(model, x, *c), {"mean": mean, "stddev": stddev})
 
-    def decode(z: tf.Tensor) -> dict:
-        return or_nan(finite(z), {"mean": model.decoder(z).mean()})
+    def decode(z: tf.Tensor, *c: tf.Tensor) -> dict:
+        return or_nan(finite(z, *c), {"mean": model.given(*c).decoder(z).mean()})
 
     def generate(n: tf.Tensor, seed: tf.Tensor) -> dict:
-        z = draw(model.prior(), n, noise(seed))
-        return {"x": model.decoder(z).mean(), "z": z}
+        x, z = decoded(model.prior(), model.decoder, n, noise(seed))
+        return {"x": x, "z": z}
 
-    def elbo(x: tf.Tensor, seed: tf.Tensor) -> dict:
-        trace = model.trace(x, 1, noise(seed))
-        return on_support(model, x, {"elbo": trace.elbo, "rate": trace.rate, "distortion": trace.distortion})
+    def generate_given(c: tf.Tensor, seed: tf.Tensor) -> dict:
+        at = model.given(c)
+        x, z = decoded(at.prior(), at.decoder, tf.shape(c)[0], noise(seed))
+        return or_nan(finite(c), {"x": x, "z": z})
 
-    def log_evidence(x: tf.Tensor, samples: tf.Tensor, seed: tf.Tensor) -> dict:
-        return on_support(model, x, {"log_evidence": _log_evidence(model, x, samples, noise(seed))})
+    def elbo(x: tf.Tensor, *rest: tf.Tensor) -> dict:
+        *c, seed = rest
+        trace = model.trace(model.condition.batch(x, *c), 1, noise(seed))
+        scores = {"elbo": trace.elbo, "rate": trace.rate, "distortion": trace.distortion}
+        return on_support(model, x, scores, *c)
 
+    def log_evidence(x: tf.Tensor, *rest: tf.Tensor) -> dict:
+        *c, samples, seed = rest
+        found = _log_evidence(model, model.condition.batch(x, *c), samples, noise(seed))
+        return on_support(model, x, {"log_evidence": found}, *c)
+
+    given = model.condition.names
     return {
-        "serving_default": signature(model, reconstruct, "x"),
-        "encode": signature(model, encode, "x"),
-        "decode": signature(model, decode, "z"),
-        "generate": signature(model, generate, "n", "seed"),
-        "elbo": signature(model, elbo, "x", "seed"),
-        "log_evidence": signature(model, log_evidence, "x", "samples", "seed"),
-    }
+        "serving_default": signature(model, reconstruct, "x", *given),
+        "encode": signature(model, encode, "x", *given),
+        "decode": signature(model, decode, "z", *given),
+        "generate": signature(model, generate_given, *given, "seed") if given
+        else signature(model, generate, "n", "seed"),
+        "elbo": signature(model, elbo, "x", *given, "seed"),
+        "log_evidence": signature(model, log_evidence, "x", *given, "samples", "seed"),
+    }  # fmt: skip
 
 
 def refusals(model: AbstractVAE) -> dict[str, str]:
@@ -91,8 +106,8 @@ def refusals(model: AbstractVAE) -> dict[str, str]:
         ['elbo', 'log_evidence']
     """
     reasons: dict[str, str] = {}
-    x = tf.zeros([1, *model.fits.event_shape], model.variable_dtype)
-    for names, distribution in ((("elbo", "log_evidence"), model.encoder(x)), (("generate",), model.prior())):
+    at, x = model.at(model.trial())
+    for names, distribution in ((("elbo", "log_evidence"), at.encoder(x)), (("generate",), at.prior())):
         if not has_rule(distribution):
             why = (
                 f"{distribution.name} is sampled by TFP alone, with other numbers in every format; register a rule "
@@ -114,9 +129,9 @@ def cannot_offer(refused: dict[str, str]) -> ExportError:
     )
 
 
-def _log_evidence(model: AbstractVAE, x: tf.Tensor, samples: tf.Tensor, seed: Seed) -> tf.Tensor:
+def _log_evidence(model: AbstractVAE, x: Batch, samples: tf.Tensor, seed: Seed) -> tf.Tensor:
     """Return log 1/K sum_k w_k, [B], for K = max(samples, 1), in chunks of samples."""
-    samples, q = tf.maximum(samples, 1), model.encoder(x)
+    samples, q = tf.maximum(samples, 1), model.posterior(x)
     chunks = (samples + _CHUNK - 1) // _CHUNK
 
     def chunk(number: tf.Tensor, peak: tf.Tensor, total: tf.Tensor) -> tuple:
@@ -127,7 +142,7 @@ def _log_evidence(model: AbstractVAE, x: tf.Tensor, samples: tf.Tensor, seed: Se
         higher = tf.maximum(peak, tf.reduce_max(log_w, 0))
         return number + 1, higher, total * tf.exp(peak - higher) + tf.reduce_sum(tf.exp(log_w - higher), 0)
 
-    batch = tf.shape(x)[:1]
-    state = (tf.constant(0), tf.fill(batch, tf.cast(-1e30, x.dtype)), tf.fill(batch, tf.cast(0.0, x.dtype)))
+    batch = q.batch_shape_tensor()
+    state = (tf.constant(0), tf.fill(batch, tf.cast(-1e30, q.dtype)), tf.fill(batch, tf.cast(0.0, q.dtype)))
     _, peak, total = tf.while_loop(lambda number, *_: tf.less(number, chunks), chunk, state)
-    return peak + tf.math.log(total) - tf.math.log(tf.cast(samples, x.dtype))
+    return peak + tf.math.log(total) - tf.math.log(tf.cast(samples, q.dtype))

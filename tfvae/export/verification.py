@@ -10,9 +10,11 @@ import tensorflow as tf
 from tfvae.errors import ExportError, whole_number_in
 from tfvae.export.extras import Extra
 from tfvae.export.signatures import signatures
+from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE
-from tfvae.random import Seed, draw
+from tfvae.random import Seed, draw_each, uniform
 
+_DRAWS = 5  # examples that a file is tried on
 _STATEFUL = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "RANDOM_")
 
 
@@ -44,7 +46,7 @@ def verify(
     *,
     saved_model: str | Path | None = None,
     tflite: str | Path | None = None,
-    x: np.ndarray | None = None,
+    x: Batch | None = None,
     seed: int = 0,
     without: Collection[str] = (),
     extras: Sequence[Extra] = (),
@@ -57,7 +59,7 @@ def verify(
         model: the Keras model, the reference.
         saved_model: folder of a SavedModel, if there is one to compare.
         tflite: path of a TFLite file, if there is one to compare.
-        x: data to try, [B, *event]; draws from the model itself if not given.
+        x: data to try, [B, *event], with a condition if the model has one; draws from the model itself if not given.
         seed: seed of the draws, from 0 to 2^31 - 1.
         without: names of signatures that were left out.
         extras: those that were added.
@@ -84,11 +86,11 @@ def verify(
         runners["TFLite"] = tflite_runner(Path(tflite))
     if not runners:
         raise ValueError("Expected saved_model=, tflite= or both. Received: neither")
-    x = draws(model, seed) if x is None else model.check.array(x).astype(model.variable_dtype)
+    batch = draws(model, seed) if x is None else _checked(model, x)
     differences: dict[str, dict[str, float]] = {kind: {} for kind in runners}
     for name, signature in signatures(model, without, extras).items():
-        for inputs in signature.tried(x, seed):
-            expected = signature.function(**{key: tf.constant(value) for key, value in inputs.items()})
+        for inputs in signature.tried(batch, seed):
+            expected = signature.function(*(tf.constant(inputs[key]) for key in signature.inputs))
             for kind, run in runners.items():
                 worst = max(difference(run(name, inputs)[key], expected[key].numpy()) for key in expected)
                 differences[kind][name] = max(worst, differences[kind].get(name, 0.0))
@@ -114,10 +116,18 @@ def is_builtin(operator: str) -> bool:
     return not operator.startswith(("CUSTOM", *_STATEFUL))
 
 
-def draws(model: AbstractVAE, seed: int) -> np.ndarray:
-    """Data on the likelihood's support: draws from the model."""
-    z = draw(model.prior(), 5, Seed(tf.constant([seed, 1])))
-    return model.decoder(z).sample(seed=[seed, 2]).numpy().astype(model.variable_dtype)
+def draws(model: AbstractVAE, seed: int) -> Batch:
+    """Data on the likelihood's support: draws from the model, at conditions between 0 and 1 if it has some."""
+    words = Seed(tf.constant([seed, 1]))
+    shapes = model.condition.inputs().values()
+    c = [tf.cast(uniform(1, [_DRAWS, *shape[1:]], words, 2)[0], model.variable_dtype) for shape in shapes]
+    at = model.given(*c)
+    x = at.decoder(draw_each(at.prior(), _DRAWS, words)).sample(seed=[seed, 2]).numpy().astype(model.variable_dtype)
+    return tf.nest.map_structure(np.asarray, model.condition.batch(x, *c))
+
+
+def _checked(model: AbstractVAE, x: object) -> Batch:
+    return tf.nest.map_structure(lambda part: part.astype(model.variable_dtype), model.check.array(x))
 
 
 def difference(got: np.ndarray, expected: np.ndarray) -> float:

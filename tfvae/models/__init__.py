@@ -2,6 +2,7 @@
 
 from tfvae.models.base import AbstractModel
 from tfvae.models.conditional import ConditionalModel
+from tfvae.models.conditional_vae import ConditionalVAE
 from tfvae.models.directed import DirectedModel
 from tfvae.models.graph import Given, Variable
 from tfvae.models.hierarchy import BottomUp, Ladder, TopDown
@@ -19,6 +20,7 @@ __all__ = [
     "AbstractVAE",
     "BottomUp",
     "ConditionalModel",
+    "ConditionalVAE",
     "DirectedModel",
     "Emission",
     "Filter",

@@ -11,7 +11,7 @@ from tfvae.errors import whole_number_in
 from tfvae.models import replicas
 from tfvae.random import Seed
 
-Batch: TypeAlias = Any  # the examples of a batch, as a model unpacks them
+Batch: TypeAlias = Any  # the examples of a batch as a model unpacks them: x, or x and more
 Drawn: TypeAlias = Any  # what a model drew and scored on the way to its bound, such as a Trace
 
 

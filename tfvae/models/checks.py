@@ -1,5 +1,6 @@
 """Data that a model cannot score is refused before it reaches the model."""
 
+import abc
 import re
 from collections.abc import Callable, Iterator
 from types import GeneratorType
@@ -11,12 +12,90 @@ import tensorflow as tf
 
 from tfvae.data.resident import Resident
 from tfvae.heads.support import REAL, Support
+from tfvae.models.base import Batch
 
 Result = TypeVar("Result")
 _MARK = re.compile(r"<refused>(.*?)</refused>", re.DOTALL)
 
 
-class Checker:
+class AbstractChecker(abc.ABC):
+    """Checks batches before a model scores them (abstract)."""
+
+    def __call__(self, data: object) -> object:
+        """Return `data` as `fit` takes it: arrays checked now, streams batch by batch as they are read.
+
+        Raises:
+            ValueError: for data of the wrong shape, dtype or values; from a stream, when the batch is read.
+        """
+        if isinstance(data, tf.data.Dataset):
+            self.stream(data.element_spec)
+            if data.cardinality() == 0:
+                raise ValueError("Expected at least one example. Received: an empty data set")
+            return data.map(self.in_graph, num_parallel_calls=tf.data.AUTOTUNE)
+        if isinstance(data, keras.utils.PyDataset):
+            return _CheckedPyDataset(data, self)
+        if isinstance(data, GeneratorType):
+            return self._generator(data)
+        if isinstance(data, tuple):
+            return self.together(data)
+        if isinstance(data, tf.distribute.DistributedDataset):
+            return data
+        return self.array(data)
+
+    def _generator(self, batches: Iterator) -> Iterator:
+        for batch in batches:
+            yield self.streamed(batch)
+
+    @abc.abstractmethod
+    def array(self, x: object) -> Batch:
+        """Check examples in arrays and return them as NumPy's.
+
+        Raises:
+            ValueError: for the wrong shape, dtype or values.
+        """
+
+    @abc.abstractmethod
+    def resident(self, data: Resident) -> None:
+        """Check examples that lie in memory, once for each value that they can have where its place does not matter.
+
+        Raises:
+            ValueError: as `array` does.
+        """
+
+    @abc.abstractmethod
+    def stream(self, spec: Batch) -> None:
+        """Raise ValueError if the elements of a stream have the wrong structure, shape or dtype."""
+
+    @abc.abstractmethod
+    def in_graph(self, *batch: Batch) -> object:
+        """Return an element of a stream with assertions that say what is wrong, for `clearly` to unwrap."""
+
+    @abc.abstractmethod
+    def together(self, batch: tuple) -> tuple:
+        """Check arrays that come as Keras has them, with y and weights or without."""
+
+    @abc.abstractmethod
+    def streamed(self, batch: object) -> tuple:
+        """Check a batch that Python hands to a pipeline; a refusal is marked, as it comes back in TensorFlow's words.
+
+        Raises:
+            ValueError: as `array` does, for `clearly` to unwrap.
+        """
+
+    @abc.abstractmethod
+    def with_second(self, x: object, y: object) -> tuple[object, object]:
+        """Return the x and y of a call to `fit` or `evaluate`, what is scored in x."""
+
+    @abc.abstractmethod
+    def cast(self, batch: Batch, dtype: str) -> Batch:
+        """Return a batch in the model's dtype, its shape known."""
+
+    @abc.abstractmethod
+    def encodable(self) -> "AbstractChecker":
+        """Return a checker for what is encoded but not scored: finite, unless missing values are scored too."""
+
+
+class Checker(AbstractChecker):
     """Checks batches of x against an event shape and a support.
 
     Args:
@@ -29,33 +108,7 @@ class Checker:
         self.event_shape = tuple(event_shape)
         self.support, self.name = support, name
 
-    def __call__(self, data: object) -> object:
-        """Return `data` as `fit` takes it: arrays checked now, streams batch by batch as they are read.
-
-        Raises:
-            ValueError: for data of the wrong shape, dtype or values; from a stream, when the batch is read.
-        """
-        if isinstance(data, tf.data.Dataset):
-            self.spec(_first(data.element_spec))
-            if data.cardinality() == 0:
-                raise ValueError("Expected at least one example. Received: an empty data set")
-            return data.map(self.in_graph, num_parallel_calls=tf.data.AUTOTUNE)
-        if isinstance(data, keras.utils.PyDataset):
-            return _CheckedPyDataset(data, self)
-        if isinstance(data, GeneratorType):
-            return self._generator(data)
-        if isinstance(data, tuple):
-            return (self(data[0]), *data[1:])
-        if isinstance(data, tf.distribute.DistributedDataset):
-            return data
-        return self.array(data)
-
     def array(self, x: object) -> np.ndarray:
-        """Check an array of examples and return it as NumPy's.
-
-        Raises:
-            ValueError: for the wrong shape, dtype or values.
-        """
         values = self._as_array(x)
         if values.shape[1:] != self.event_shape or not values.size:
             self._refuse_shape(values.shape)
@@ -63,11 +116,6 @@ class Checker:
         return values
 
     def resident(self, data: Resident) -> None:
-        """Check examples that lie in memory, once for each value that they can have where its place does not matter.
-
-        Raises:
-            ValueError: as `array` does.
-        """
         if data.stored.values.shape[1:] != self.event_shape:
             self._refuse_shape(data.stored.values.shape)
         if self.support.elementwise:
@@ -144,16 +192,24 @@ class Checker:
                  tf.reduce_min(values), tf.reduce_max(values)])])  # fmt: skip
         return x if len(batch) == 1 else batch
 
-    def _generator(self, batches: Iterator) -> Iterator:
-        for batch in batches:
-            yield self.streamed(batch)
+    def stream(self, spec: Batch) -> None:
+        self.spec(spec[0] if isinstance(spec, tuple) else spec)
+
+    def together(self, batch: tuple) -> tuple:
+        return (self(batch[0]), *batch[1:])
+
+    def with_second(self, x: object, y: object) -> tuple[object, object]:
+        return x, y
+
+    def cast(self, batch: tf.Tensor, dtype: str) -> tf.Tensor:
+        x = tf.cast(batch, dtype)
+        x.set_shape([None, *self.event_shape])
+        return x
+
+    def encodable(self) -> "Checker":
+        return Checker(self.event_shape, self.support if self.support.missing else REAL)
 
     def streamed(self, batch: object) -> tuple:
-        """Check a batch that Python hands to a pipeline; a refusal is marked, as it comes back in TensorFlow's words.
-
-        Raises:
-            ValueError: as `array` does, for `clearly` to unwrap.
-        """
         first, *rest = batch if isinstance(batch, tuple) else (batch,)
         try:
             return (self.array(first), *rest)
@@ -171,7 +227,7 @@ def with_gaps(x: object) -> object:
 class _CheckedPyDataset(keras.utils.PyDataset):
     """Another data set whose batches are checked as they are read."""
 
-    def __init__(self, inner: keras.utils.PyDataset, check: Checker):
+    def __init__(self, inner: keras.utils.PyDataset, check: AbstractChecker):
         super().__init__(inner.workers, inner.use_multiprocessing, inner.max_queue_size)
         self.inner, self.check = inner, check
 
@@ -190,15 +246,6 @@ class _CheckedPyDataset(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         self.inner.on_epoch_end()
-
-
-def _first(spec: object) -> object:
-    return spec[0] if isinstance(spec, tuple) else spec
-
-
-def encodable(event_shape: tuple[int, ...], support: Support) -> Checker:
-    """Return a checker for inputs that are encoded but not scored: finite, unless missing values are scored too."""
-    return Checker(event_shape, support if support.missing else REAL)
 
 
 def clearly(run: Callable[..., Result], *args: object, **options: object) -> Result:

@@ -1,7 +1,7 @@
 """Do the parts of a composition fit? Tried once, on one example, when a model is made."""
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
@@ -13,6 +13,9 @@ from tfvae.errors import IncompatibleParts
 from tfvae.heads.support import BINARY, REAL, Support
 from tfvae.objectives.base import Objective
 from tfvae.priors.base import Prior
+
+if TYPE_CHECKING:
+    from tfvae.models.at import Conditioning
 
 
 class Fit(NamedTuple):
@@ -29,6 +32,8 @@ class Fit(NamedTuple):
     """Whether the posterior has a density, and so a rate, an ELBO and an evidence: not a point mass."""
     compiles: bool
     """Whether XLA can compile every part on a processor."""
+    latent_support: Support
+    """The values that z can have."""
 
 
 def distribution_of(role: str, value: object) -> tfd.Distribution:
@@ -41,20 +46,25 @@ def distribution_of(role: str, value: object) -> tfd.Distribution:
     return value
 
 
-def _call(role: str, part: keras.Model, inputs: tf.Tensor, given_by: str) -> tfd.Distribution:
+def _call(role: str, part: keras.Model, inputs: tf.Tensor | list[tf.Tensor], given_by: str) -> tfd.Distribution:
     try:
         return distribution_of(role, part(inputs))
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         if isinstance(error, IncompatibleParts):
             raise
         raise IncompatibleParts(
-            f"Expected the {role} to accept inputs of shape {list(inputs.shape)}, as {given_by} requires; change the "
+            f"Expected the {role} to accept inputs of shape {_shapes(inputs)}, as {given_by} requires; change the "
             f"network or the event shape. Received: {role}={part.name!r}, which says: {str(error).splitlines()[0]}"
         ) from error
 
 
+def _shapes(inputs: tf.Tensor | list[tf.Tensor]) -> str:
+    several = inputs if isinstance(inputs, list) else [inputs]
+    return " beside ".join(str(list(part.shape)) for part in several)
+
+
 def _check_posterior(
-    q: tfd.Distribution, p: tfd.Distribution, encoder: keras.Model, prior: Prior, objective: Objective
+    q: tfd.Distribution, p: tfd.Distribution, encoder: keras.Model, prior: keras.layers.Layer, objective: Objective
 ) -> None:
     if q.batch_shape != (1,) or q.event_shape != p.event_shape:
         raise IncompatibleParts(
@@ -73,11 +83,11 @@ def _check_posterior(
             f"Expected a reparameterised posterior, because the objective differentiates through its samples; use "
             f"heads.DiagonalNormal. Received: posterior {q.name} ({q.reparameterization_type})"
         )
-    head = getattr(encoder, "head", None)
-    if head is not None and head.support is not prior.support:
+    head, support = getattr(encoder, "head", None), support_of(prior, p)
+    if head is not None and head.support is not support:
         raise IncompatibleParts(
             f"Expected posterior and prior on the same support. Received: posterior {type(head).__name__} on "
-            f"{head.support.description}, prior {type(prior).__name__} on {prior.support.description}"
+            f"{head.support.description}, prior {type(prior).__name__} on {support.description}"
         )
 
 
@@ -102,12 +112,14 @@ def _check_dtypes(dtype: str, q: tfd.Distribution, p: tfd.Distribution, px: tfd.
         )
 
 
-def _check_gaps(encoder: keras.Model, event_shape: tuple[int, ...], support: Support, dtype: str) -> None:
+def _check_gaps(
+    encoder: keras.Model, event_shape: tuple[int, ...], support: Support, dtype: str, condition: "Conditioning"
+) -> None:
     """Try an example of which every other value is missing, the first among them, if values may be."""
     if not support.missing:
         return
     x = tf.reshape(tf.where(tf.range(math.prod(event_shape)) % 2 == 0, math.nan, 0.0), [1, *event_shape])
-    q = distribution_of("encoder", encoder(tf.cast(x, dtype)))
+    q = distribution_of("encoder", encoder(condition.beside(tf.cast(x, dtype), 1)))
     z = centre(q)
     known = tf.math.is_finite(z if _is_point(q) else tf.reduce_sum(z) + q.log_prob(z))  # the deviation's too
     if not np.all(known):
@@ -136,7 +148,10 @@ def exact_rate(q: tfd.Distribution, p: tfd.Distribution) -> bool:
     return True
 
 
-def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, objective: Objective, dtype: str) -> Fit:
+def check(
+    encoder: keras.Model, decoder: keras.Model, prior: keras.layers.Layer, objective: Objective, dtype: str,
+    condition: "Conditioning",
+) -> Fit:  # fmt: skip
     """Build the parts by one call each, and check every pair; `dtype` is the model's.
 
     Raises:
@@ -148,19 +163,11 @@ def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, objective: O
                 f"Expected the {role} to be a tfvae.{role.capitalize()} or a keras.Model whose call returns a "
                 f"tfd.Distribution. Received: {role}={part!r}"
             )
-    if not isinstance(prior, Prior):
-        raise IncompatibleParts(
-            f"Expected a prior from tfvae.priors, such as priors.StandardNormal(50). Received: prior={prior!r}"
-        )
-    p = distribution_of("prior", prior())
-    if p.batch_shape.rank != 0 or p.event_shape.rank != 1:
-        raise IncompatibleParts(
-            f"Expected a prior over one vector. Received: prior {type(prior).__name__} with batch_shape="
-            f"{list(p.batch_shape)}, event_shape={list(p.event_shape)}"
-        )
+    p = _prior(prior, condition)
     given = f"prior {type(prior).__name__} with event shape {list(p.event_shape)}"
-    _call("decoder", decoder, tf.zeros([1, *p.event_shape], prior.variable_dtype), given)
-    px = _call("decoder", decoder, tf.zeros([2, 3, *p.event_shape], prior.variable_dtype), given)
+    one, many = (tf.zeros([*batch, *p.event_shape], prior.variable_dtype) for batch in ([1], [2, 3]))
+    _call("decoder", decoder, condition.beside(one, 1), given)
+    px = _call("decoder", decoder, condition.beside(many, 3), given)
     if px.batch_shape != (2, 3) or not px.event_shape.rank:
         raise IncompatibleParts(
             "Expected the decoder to map z [S, B, D] to one distribution for each sample and example: batch shape "
@@ -169,10 +176,10 @@ def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, objective: O
             f"event_shape={list(px.event_shape)}"
         )
     given = f"likelihood {px.name} with event shape {list(px.event_shape)}"
-    q = _call("encoder", encoder, tf.zeros([1, *px.event_shape], prior.variable_dtype), given)
+    q = _call("encoder", encoder, condition.beside(tf.zeros([1, *px.event_shape], prior.variable_dtype), 1), given)
     _check_posterior(q, p, encoder, prior, objective)
     support = support_of(decoder, px)
-    _check_gaps(encoder, tuple(px.event_shape), support, prior.variable_dtype)
+    _check_gaps(encoder, tuple(px.event_shape), support, prior.variable_dtype, condition)
     _check_dtypes(dtype, q, p, px)
     objective.check(q, p)
     objective.critic.build_for(p.event_shape[0])
@@ -180,12 +187,28 @@ def check(encoder: keras.Model, decoder: keras.Model, prior: Prior, objective: O
     has_rate = not _is_point(q)
     return Fit(
         tuple(px.event_shape), p.event_shape[0], has_rate and exact_rate(q, p), posterior, likelihood, family,
-        support, has_rate, _compiles(encoder, decoder, prior),
+        support, has_rate, _compiles(encoder, decoder, prior), support_of(prior, p),
     )  # fmt: skip
 
 
-def _compiles(encoder: keras.Model, decoder: keras.Model, prior: Prior) -> bool:
-    parts = (getattr(encoder, "head", encoder), getattr(decoder, "head", decoder), prior)
+def _prior(prior: object, condition: "Conditioning") -> tfd.Distribution:
+    """Return the distribution of a prior of one vector, the same for every example or one for each."""
+    kinds, also = ((Prior, keras.Model), ", or p(z | c), a tfvae.Conditional") if condition.names else (Prior, "")
+    if not isinstance(prior, kinds):
+        raise IncompatibleParts(
+            f"Expected a prior from tfvae.priors, such as priors.StandardNormal(50){also}. Received: prior={prior!r}"
+        )
+    p = distribution_of("prior", condition.prior(prior))
+    if p.batch_shape not in ((), (1,) if not isinstance(prior, Prior) else ()) or p.event_shape.rank != 1:
+        raise IncompatibleParts(
+            f"Expected a prior over one vector. Received: prior {type(prior).__name__} with batch_shape="
+            f"{list(p.batch_shape)}, event_shape={list(p.event_shape)}"
+        )
+    return p
+
+
+def _compiles(encoder: keras.Model, decoder: keras.Model, prior: keras.layers.Layer) -> bool:
+    parts = (getattr(part, "head", part) for part in (encoder, decoder, prior))
     return all(getattr(part, "compiles", True) for part in parts)
 
 

@@ -185,7 +185,7 @@ class ManySteps:
         wanted, resident = self.pace.steps(self.plan.most), self.plan.resident
         if wanted == 0:
             return self.model.get_metrics_result()
-        values = () if resident is None else resident.stored.resident
+        values = () if resident is None else resident.values
         logs = None
         for group in self._pulled(iterator, wanted) if resident is None else self._keys(resident, wanted):
             run = self._usual if group.usual else self._other

@@ -125,8 +125,9 @@ def _arguments(method: Callable, model: "AbstractVAE", x: object, args: tuple, o
     call = dict(bound.arguments)
     del call["self"]
     call.update(call.pop("kwargs", {}))
+    call["x"], call["y"] = model.check.with_second(call["x"], call["y"])
     if call["y"] is None and call["sample_weight"] is not None:
-        call["y"] = x
+        call["y"] = call["x"]
     return call
 
 
@@ -148,13 +149,14 @@ def _source(model: "AbstractVAE", call: dict, seed: int | None) -> object:
         return model.check(data)
     if isinstance(data, tf.distribute.DistributedDataset):
         return data
-    values = model.check.array(data)
+    checked = model.check.array(data)
+    values, *beside = tf.nest.flatten(checked)[::-1]  # x, and c before it by its name
     if model.variable_dtype == "float32" and values.dtype == np.float64:
         values = values.astype(np.float32)
     if values.dtype not in _HELD:
-        return values
+        return checked
     call["y"] = None  # the habit of auto-encoders, fit(x, x)
-    return Resident(Stored(values), _batch(call), seed)
+    return Resident(Stored(values), _batch(call), seed, condition=Stored(beside[0]) if beside else None)
 
 
 def _held_out(model: "AbstractVAE", call: dict) -> object:
@@ -192,8 +194,8 @@ def _cardinality(data: object) -> int | None:
 def _begin(model: "AbstractVAE", call: dict, train: object, position: Position) -> int:
     """Say how long an epoch is, and return the step of the data at which a `Resident` goes on."""
     own = train.steps_per_epoch if isinstance(train, (Resident, Resumable)) else _cardinality(train)
-    if isinstance(train, np.ndarray) or (isinstance(train, tuple) and isinstance(train[0], np.ndarray)):
-        values = train[0] if isinstance(train, tuple) else train
+    values = tf.nest.flatten(train)[0] if isinstance(train, (np.ndarray, dict, tuple)) else None
+    if isinstance(values, np.ndarray):
         kept = math.floor(len(values) * (1.0 - call["validation_split"]))
         own = math.ceil(kept / _batch(call))
     call["steps_per_epoch"] = call["steps_per_epoch"] or own

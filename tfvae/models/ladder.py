@@ -7,6 +7,8 @@ from tensorflow_probability import distributions as tfd
 from tfvae.distributions.chain import Chain
 from tfvae.distributions.factors import rate_per_dimension
 from tfvae.errors import IncompatibleParts
+from tfvae.models.at import UNCONDITIONAL
+from tfvae.models.base import Batch
 from tfvae.models.vae import drawn
 from tfvae.models.variational import AbstractVAE
 from tfvae.objectives.base import Objective
@@ -64,7 +66,7 @@ class LadderVAE(AbstractVAE):
         seed: int | None = None,
         **kwargs: object,
     ):
-        super().__init__(encoder, decoder, prior, objective, seed=seed, **kwargs)
+        super().__init__(encoder, decoder, prior, objective, condition=UNCONDITIONAL, seed=seed, **kwargs)
         q = encoder(tf.zeros([1, *self.fits.event_shape], self.variable_dtype))
         q, p = (part if isinstance(part, Chain) else None for part in (q, prior()))
         if q is None or p is None or q.lengths != p.lengths:
@@ -81,7 +83,7 @@ class LadderVAE(AbstractVAE):
     def trace_from(
         self,
         q: tfd.Distribution,
-        x: tf.Tensor,
+        x: Batch,
         samples: tf.Tensor | int = 1,
         seed: int | tf.Tensor | Seed = 0,
         training: bool = False,

@@ -6,6 +6,8 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.factors import rate_per_dimension
 from tfvae.errors import IncompatibleParts
+from tfvae.models.at import UNCONDITIONAL, Unconditional
+from tfvae.models.base import Batch
 from tfvae.models.sequences import Emission, Filter, Smoother
 from tfvae.models.variational import AbstractVAE
 from tfvae.objectives.base import Objective
@@ -73,16 +75,18 @@ class SequentialVAE(AbstractVAE):
                 f"the prior. Received: encoder {type(encoder).__name__}, decoder {type(decoder).__name__}, prior "
                 f"{type(prior).__name__}"
             )
-        super().__init__(encoder, decoder, prior, objective, seed=seed, **kwargs)
+        condition = UNCONDITIONAL if not prior.memory.seen_by_x else Unconditional(_AtSequence)
+        super().__init__(encoder, decoder, prior, objective, condition=condition, seed=seed, **kwargs)
 
     def trace_from(
         self,
         q: tfd.Distribution,
-        x: tf.Tensor,
+        x: Batch,
         samples: tf.Tensor | int = 1,
         seed: int | tf.Tensor | Seed = 0,
         training: bool = False,
     ) -> Trace:
+        at, _ = self.at(x)
         p, link = self.prior.walk(x), Link()
         z = link(draw(q, samples, as_seed(seed)))  # [S, B, T D]
         steps = q.split(z)  # [T, S, B, D]
@@ -91,4 +95,20 @@ class SequentialVAE(AbstractVAE):
         px = self.decoder.given(steps, memories)
         log_qz, log_pz = (tf.reduce_sum(each.log_prob(steps), 0) for each in (own, ahead))  # [S, B]
         rate = tf.reduce_mean(tf.reduce_sum(rate_per_dimension(own, ahead), [0, -1]), 0)  # [B]
-        return Trace(x, z, q, p, px, px.log_prob(x), log_pz, log_qz, rate, self.decoder, link)
+        return Trace(x, z, q, p, px, px.log_prob(x), log_pz, log_qz, rate, at.decoder, link)
+
+
+class _AtSequence:
+    """The conditionals of a model at x, [B, T, *event], of which each step depends on those before it."""
+
+    def __init__(self, model: SequentialVAE, x: tf.Tensor):
+        self.model, self.x = model, x
+
+    def encoder(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
+        return self.model.encoder(x, training=training)
+
+    def decoder(self, z: tf.Tensor, training: bool = False) -> tfd.Distribution:
+        return self.model.decoder(z, training=training).at(self.x)
+
+    def prior(self) -> tfd.Distribution:
+        return self.model.prior.walk(self.x)

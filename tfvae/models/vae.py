@@ -6,7 +6,12 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.models.at import UNCONDITIONAL
+from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE
+from tfvae.objectives.base import Objective
+from tfvae.objectives.elbo import ELBO
+from tfvae.priors.base import Prior
 from tfvae.random import Seed, as_seed, draw_and_score
 from tfvae.trace import Link, Trace
 
@@ -46,10 +51,22 @@ class VAE(AbstractVAE):
         (3, 8, 8, 1)
     """
 
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        prior: Prior,
+        objective: Objective = ELBO(),
+        *,
+        seed: int | None = None,
+        **kwargs: object,
+    ):
+        super().__init__(encoder, decoder, prior, objective, condition=UNCONDITIONAL, seed=seed, **kwargs)
+
     def trace_from(
         self,
         q: tfd.Distribution,
-        x: tf.Tensor,
+        x: Batch,
         samples: tf.Tensor | int = 1,
         seed: int | tf.Tensor | Seed = 0,
         training: bool = False,
@@ -58,13 +75,14 @@ class VAE(AbstractVAE):
 
 
 def drawn(
-    model: AbstractVAE, q: tfd.Distribution, x: tf.Tensor, samples: tf.Tensor | int, seed: Seed, training: bool
+    model: AbstractVAE, q: tfd.Distribution, batch: Batch, samples: tf.Tensor | int, seed: Seed, training: bool
 ) -> Trace:
     """Draw z ~ q(z | x), decode it, and score x and z."""
-    p, link = model.prior(), Link()
+    at, x = model.at(batch)
+    p, link = at.prior(), Link()
     z, log_qz = draw_and_score(q, samples, seed)  # [S, B, D], [S, B]
     z = link(z)
-    decoder = functools.partial(model.decoder, training=training)
+    decoder = functools.partial(at.decoder, training=training)
     px = decoder(z)
     log_px, log_pz = px.log_prob(x), p.log_prob(z)  # [S, B]
     rate = model.rate(q, p, log_qz - log_pz)

@@ -7,14 +7,16 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.distributions.decoded import decoded
 from tfvae.distributions.moments import centre
 from tfvae.errors import IncompatibleParts, positive_int
 from tfvae.models import checks, compatibility, execution, fitting, sharing, summary
-from tfvae.models.base import AbstractModel, descend, weights_of
+from tfvae.models.at import UNCONDITIONAL, Conditionals, Conditioning
+from tfvae.models.base import AbstractModel, Batch, descend, weights_of
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
 from tfvae.priors.base import Prior
-from tfvae.random import Seed, as_seed, draw
+from tfvae.random import Seed, as_seed
 from tfvae.trace import Trace
 
 
@@ -33,9 +35,10 @@ class AbstractVAE(AbstractModel):
         self,
         encoder: keras.Model,
         decoder: keras.Model,
-        prior: Prior,
+        prior: keras.layers.Layer,
         objective: Objective = ELBO(),
         *,
+        condition: Conditioning = UNCONDITIONAL,
         seed: int | None = None,
         **kwargs: object,
     ):
@@ -44,7 +47,8 @@ class AbstractVAE(AbstractModel):
             raise IncompatibleParts(
                 f"Expected an objective from tfvae.objectives, such as objectives.ELBO(). Received: {objective=!r}"
             )
-        self.fits = compatibility.check(encoder, decoder, prior, objective, self.variable_dtype)
+        self.fits = compatibility.check(encoder, decoder, prior, objective, self.variable_dtype, condition)
+        self.condition = condition
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
@@ -57,21 +61,42 @@ class AbstractVAE(AbstractModel):
         self.group_trackers: list[keras.metrics.Mean] = []
         self.origin: int | None = None
         self.chooses_jit, self.functions = False, execution.Functions()
-        self.check = checks.Checker(self.fits.event_shape, self.fits.support)
+        self.check = condition.checker(self.fits.event_shape, self.fits.support, self.variable_dtype)
         self.built = True
 
     # What is drawn -------------------------------------------------------------------------------------------------
 
+    def at(self, batch: Batch) -> tuple[Conditionals, tf.Tensor]:
+        """Return encoder, decoder and prior for a batch, and its x: the model's own, unless there is a condition."""
+        return self.condition.at(self, batch)
+
+    def given(self, *condition: tf.Tensor) -> Conditionals:
+        """Return encoder, decoder and prior at a condition, [B, *c]; without one, where the model has none, its own.
+
+        Raises:
+            ValueError: if the model has no condition and one is given, or the other way round.
+        """
+        return self.condition.given(self, *condition)
+
+    def posterior(self, x: Batch, training: bool = False) -> tfd.Distribution:
+        """Return q(z | x), batch shape [B]."""
+        at, own = self.at(x)
+        return at.encoder(own, training=training)
+
+    def trial(self) -> Batch:
+        """Return a batch of one example, all zeros."""
+        return self.condition.trial(tf.zeros([1, *self.fits.event_shape], self.variable_dtype))
+
     def trace(
-        self, x: tf.Tensor, samples: tf.Tensor | int = 1, seed: int | tf.Tensor | Seed = 0, training: bool = False
+        self, x: Batch, samples: tf.Tensor | int = 1, seed: int | tf.Tensor | Seed = 0, training: bool = False
     ) -> Trace:
         """Draw `samples` z for each x and return the draws with their log-densities."""
-        return self.trace_from(self.encoder(x, training=training), x, samples, seed, training)
+        return self.trace_from(self.posterior(x, training), x, samples, seed, training)
 
     def trace_from(
         self,
         q: tfd.Distribution,
-        x: tf.Tensor,
+        x: Batch,
         samples: tf.Tensor | int = 1,
         seed: int | tf.Tensor | Seed = 0,
         training: bool = False,
@@ -92,18 +117,18 @@ class AbstractVAE(AbstractModel):
             IncompatibleParts: if the prior does not fit the posterior.
         """
         return type(self)(
-            self.encoder, self.decoder, prior, self.objective, seed=self.seed, name=self.name, dtype=self.dtype_policy
-        )
+            self.encoder, self.decoder, prior, objective=self.objective, **self.condition.settings(), seed=self.seed,
+            name=self.name, dtype=self.dtype_policy,
+        )  # fmt: skip
 
     # Training ------------------------------------------------------------------------------------------------------
 
-    def _unpack(self, data: object) -> tuple[tf.Tensor, tf.Tensor]:
+    def _unpack(self, data: object) -> tuple[Batch, tf.Tensor]:
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = tf.cast(x, self.variable_dtype)
-        x.set_shape([None, *self.fits.event_shape])
-        return x, weights_of(weight, tf.shape(x)[0], self.variable_dtype)
+        x = self.check.cast(x, self.variable_dtype)
+        return x, weights_of(weight, tf.shape(tf.nest.flatten(x)[0])[0], self.variable_dtype)
 
-    def _bound(self, batch: tf.Tensor, seed: Seed, step: tf.Tensor, training: bool) -> tuple[tf.Tensor, Trace]:
+    def _bound(self, batch: Batch, seed: Seed, step: tf.Tensor, training: bool) -> tuple[tf.Tensor, Trace]:
         trace = self.trace(batch, self.objective.samples, seed, training)
         return self.objective.bound(trace, step), trace
 
@@ -174,14 +199,13 @@ class AbstractVAE(AbstractModel):
         Raises:
             ValueError: for x of another shape or dtype, or with NaN.
         """
-        return checks.clearly(
-            super().predict, checks.encodable(self.fits.event_shape, self.fits.support)(x), *args, **options
-        )
+        return checks.clearly(super().predict, self.check.encodable()(x), *args, **options)
 
     # Using ---------------------------------------------------------------------------------------------------------
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self.decoder(centre(self.encoder(x))).mean()
+    def call(self, x: Batch) -> tf.Tensor:
+        at, own = self.at(x)
+        return at.decoder(centre(at.encoder(own))).mean()
 
     def reconstruct(self, x: object) -> np.ndarray:
         """Return the mean of p(x | z) at the centre of q(z | x), of the shape of x: an array or a data set.
@@ -196,16 +220,24 @@ class AbstractVAE(AbstractModel):
         Raises:
             ValueError: for x of another shape or dtype, or with NaN.
         """
-        checked = tf.cast(checks.encodable(self.fits.event_shape, self.fits.support).array(x), self.variable_dtype)
-        return centre(self.encoder(checked)).numpy()
+        checker = self.check.encodable()
+        return centre(self.posterior(checker.cast(checker.array(x), self.variable_dtype))).numpy()
 
-    def sample(self, n: int, seed: int | tuple[int, int] = 0) -> np.ndarray:
+    def sample(self, n: int, seed: int | tuple[int, int] = 0, c: object = None) -> np.ndarray:
         """Return the means of p(x | z) at n draws z ~ p(z), [n, *event]; the exported `generate` gives the same.
 
+        Args:
+            n: how many.
+            seed: one or two 32-bit integers.
+            c: of a model with a condition, one for each, [n, *c], or numbers of classes, [n]; one alone is for all.
+
         Raises:
-            ValueError: if `n` is no positive whole number or `seed` is not one or two 32-bit integers.
+            ValueError: if `n` is no positive whole number, `seed` is not one or two 32-bit integers, or `c` is not what
+                the model is conditioned on.
         """
-        return self.decoder(draw(self.prior(), positive_int("n", n), as_seed(seed))).mean().numpy()
+        n = positive_int("n", n)
+        at = self.given(*self.condition.values(c, n))
+        return decoded(at.prior(), at.decoder, n, as_seed(seed))[0].numpy()
 
     def summary(self, *args: object, **options: object) -> None:
         """Print Keras' summary and the composition: parts, distributions, shapes, how the rate is computed."""
@@ -220,7 +252,7 @@ class AbstractVAE(AbstractModel):
 
     def get_config(self) -> dict:
         parts = sharing.configs({key: getattr(self, key) for key in _PARTS})
-        return {**super().get_config(), **parts, "seed": self.seed}
+        return {**super().get_config(), **parts, **self.condition.settings(), "seed": self.seed}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "AbstractVAE":
@@ -230,10 +262,16 @@ class AbstractVAE(AbstractModel):
         return cls(**{**config, **parts})
 
 
-def require_vae(model: object) -> None:
-    """Raise ValueError if `model` is no model of the library."""
+def require_vae(model: object, conditions: bool = False) -> None:
+    """Raise ValueError if `model` is no model of the library, or has a condition where none is taken."""
     if not isinstance(model, AbstractVAE):
         raise ValueError(f"Expected a model of tfvae, such as tfvae.VAE or tfvae.zoo.vae(...). Received: {model=!r}")
+    if model.condition.names and not conditions:
+        raise ValueError(
+            "Expected a model without a condition: for one with, there are evaluation.log_evidence, elbo, distortion, "
+            "rate_per_dimension, active_units, annealed_importance, export.saved_model and export.tflite. Received: "
+            f"{type(model).__name__} {model.name!r}, conditioned on {', '.join(model.condition.names)}"
+        )
 
 
 _REPORTED = "loss, elbo, rate and distortion"

@@ -12,8 +12,9 @@
 | `simplex_mlp` | logarithms of probabilities, flattened | a vector |
 
 What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `FillMissing`, `Last`,
-`Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
-Of sequences, a model remembers `Latest` or `Recurrent`, and looks ahead through `Backward`.
+`Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`. `Concatenated` and
+`AsChannels` make a network of several inputs of one: of x and a condition, of z and a condition. Of sequences, a model
+remembers `Latest` or `Recurrent`, and looks ahead through `Backward`.
 """
 
 from tfvae.networks.convolutional import conv, deconv
@@ -22,12 +23,15 @@ from tfvae.networks.gated import GatedDense, gated
 from tfvae.networks.missing import FillMissing
 from tfvae.networks.recurrent import Backward, Latest, Recurrent
 from tfvae.networks.residual import ResidualBlock, residual_down, residual_up
+from tfvae.networks.several import AsChannels, Concatenated
 from tfvae.networks.signals import conv1d, deconv1d
 from tfvae.networks.tabular import Columns, Log1p, columns, count_mlp
 
 __all__ = [
+    "AsChannels",
     "Backward",
     "Columns",
+    "Concatenated",
     "FillMissing",
     "GatedDense",
     "Last",

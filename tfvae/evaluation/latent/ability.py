@@ -1,6 +1,5 @@
 """What can be measured for a model: asked of its posterior and prior before anything is computed."""
 
-import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.factors import factors
@@ -21,8 +20,13 @@ def posterior(model: AbstractVAE) -> tfd.Distribution:
     Raises:
         ValueError: if the model is none of the library.
     """
-    require_vae(model)
-    return model.encoder(tf.zeros([1, *model.fits.event_shape], model.variable_dtype))
+    require_vae(model, conditions=True)
+    return model.posterior(model.trial())
+
+
+def prior(model: AbstractVAE) -> tfd.Distribution:
+    """Return the prior of one example."""
+    return model.at(model.trial())[0].prior()
 
 
 def separable(distribution: tfd.Distribution) -> bool:
@@ -37,7 +41,7 @@ def separable(distribution: tfd.Distribution) -> bool:
 def closed(model: AbstractVAE) -> bool:
     """Tell whether KL(q(z_d | x) || p(z_d)) has a closed form."""
     try:
-        closed_rates(posterior(model), model.prior())
+        closed_rates(posterior(model), prior(model))
     except IncompatibleParts:
         return False
     return True
@@ -58,7 +62,7 @@ def no_rate_per_dimension(model: AbstractVAE) -> str:
     q = posterior(model)
     if not model.fits.has_rate:
         return f"{POINT}. Received: posterior {model.fits.posterior}"
-    if separable(q) and separable(model.prior()):
+    if separable(q) and separable(prior(model)):
         return ""
     return (
         "Expected a posterior and a prior of independent elements, such as heads.DiagonalNormal and "

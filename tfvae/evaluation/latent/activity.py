@@ -119,9 +119,10 @@ def active_units(model: AbstractVAE, data: object, threshold: float = 0.01, *, p
     means_of = compiled(
         model,
         ("active_units",),
-        lambda x: (tf.cast(_mean(model.encoder(x)), tf.float64),),
+        lambda x: (tf.cast(_mean(model.posterior(x)), tf.float64),),
         asks_for_rate=False,
         xla=False,
+        conditions=True,
     )
     (means,) = per_example(model, data, lambda x, _: means_of(x), progress)  # [n, D]
     squares = np.square(means - means.mean(0))

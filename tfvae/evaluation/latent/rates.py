@@ -109,7 +109,7 @@ def rate_per_dimension(
     if refused := ability.no_rate_per_dimension(model):
         raise ValueError(refused)
     samples = 0 if ability.closed(model) else samples
-    measure = compiled(model, ("rate_per_dimension", samples), _rates(model, samples), xla=False)
+    measure = compiled(model, ("rate_per_dimension", samples), _rates(model, samples), xla=False, conditions=True)
     (rates,) = per_example(model, data, lambda x, index: measure(x, start.words, start.example + index), progress)
     total = rates.sum(1)  # [n, D] to [n]
     errors = np.array([standard_error(column) for column in rates.T])
@@ -118,7 +118,8 @@ def rate_per_dimension(
 
 def _rates(model: AbstractVAE, samples: int) -> Callable:
     def of(x: tf.Tensor, words: tf.Tensor, first: tf.Tensor) -> tuple[tf.Tensor]:
-        q, p = model.encoder(x), model.prior()
+        at, own = model.at(x)
+        q, p = at.encoder(own), at.prior()
         if samples == 0:
             return (tf.cast(closed_rates(q, p), tf.float64),)
         z = draw(q, samples, Seed(words, example=first))  # [S, B, D]
