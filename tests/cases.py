@@ -74,4 +74,6 @@ CASES = {
     "hvae": case(zoo.hvae, False, units=(16,)),
     "hvae_vamp": case(zoo.hvae_vamp, False, units=(16,), components=3),
     "ladder": case(zoo.ladder, False, latent_dim=4, units=(16, 8)),
+    "vrnn": case(zoo.vrnn, False, units=(16,), data="digit_rows", refused_extras=("impute", "personalise")),
+    "deep_markov": case(zoo.deep_markov, False, units=(16,), data="digit_rows", refused_extras=("personalise",)),
 }
