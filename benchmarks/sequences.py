@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Annotated
 
 import keras
-import numpy as np
 import typer
 
 import tfvae
 from benchmarks import machine
-from tfvae import data, evaluation, objectives, zoo
+from tfvae import data, evaluation, zoo
 from tfvae.files import write_text
 
 _FOLDER = Path(__file__).parent
@@ -51,7 +50,7 @@ def train(name: str, splits: data.Splits, seed: int, epochs: int | None, work: P
 
 
 def measured(model: tfvae.VAE, splits: data.Splits) -> dict[str, dict]:
-    """Return the bound and the evidence by importance sampling, in nats per step, of the two splits that are held out."""
+    """Return the bound and the evidence by importance sampling, in nats per step, of what is held out."""
     found = {}
     for split in ("validation", "test"):
         x = splits.array(split)

@@ -1,4 +1,4 @@
-"""Bach's chorales as piano rolls, which nobody serves as a prepared set: the user puts the file into the data folder."""
+"""Bach's chorales as piano rolls, which nobody serves: the user puts the file into the data folder."""
 
 import dataclasses
 import json

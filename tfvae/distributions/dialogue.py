@@ -51,9 +51,7 @@ class Dialogue(tfd.Distribution):
     https://arxiv.org/abs/1506.02216.
     """
 
-    def __init__(
-        self, conditional: Callable, memory: Memory, steps: int, emission: Emission, name: str = "Dialogue"
-    ):
+    def __init__(self, conditional: Callable, memory: Memory, steps: int, emission: Emission, name: str = "Dialogue"):
         parameters = dict(locals())
         self.conditional, self.memory, self.steps, self.emission = conditional, memory, steps, emission
         self.first = conditional(memory.begin(), [])
@@ -209,5 +207,3 @@ class Replies(tfd.Distribution):
 
     def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant([self.z.shape[0], *self.first.event_shape])
-
-

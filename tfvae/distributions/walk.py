@@ -11,8 +11,12 @@ from tfvae.distributions.moments import centre
 from tfvae.networks.scan import Seen, at, scan, widened
 from tfvae.random import Seed, another, draw, draw_and_score, normal_like
 
+
 class Memory(Protocol):
     """What a step leaves behind for the next: m_t = f(m_{t-1}, z_t, x_t)."""
+
+    def known(self, x: tf.Tensor) -> list[tf.Tensor]:
+        """Return what the memory takes of steps of x, [..., *event]."""
 
     def begin(self) -> tf.Tensor:
         """Return m_0, [M]."""

@@ -27,7 +27,7 @@ class _Walking(keras.Model):
         self.dynamics = _require_dynamics(dynamics)
 
     def look(self, steps: tf.Tensor, seen: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return g, [T, B, G], of steps of x, [T, B, *event], of which some are seen, and where it says more, [T, B]."""
+        """Return g, [T, B, G], of steps of x, [T, B, *event], some of them seen, and where it says more, [T, B]."""
         raise NotImplementedError
 
     def build_features(self, size: int) -> int:
@@ -46,7 +46,8 @@ class _Walking(keras.Model):
         size = normal_size("part", self.part, dynamics.memory.size + features)
         if size != dynamics.latent_dim:
             raise IncompatibleParts(
-                f"Expected a posterior of the transition's length {dynamics.latent_dim}. Received: part of length {size}"
+                f"Expected a posterior of the transition's length {dynamics.latent_dim}. Received: part of length "
+                f"{size}"
             )
 
     def call(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:

@@ -29,10 +29,10 @@ class Latest(keras.layers.Layer):
 
     def build_for(self, latent_dim: int, event_shape: tuple[int, ...] = ()) -> None:
         """Make m_0 for latent vectors of this length."""
-        if not self.built:
+        if not hasattr(self, "size"):
+            self.size = latent_dim
             self.start = self.add_weight(shape=(latent_dim,), initializer="zeros", name="start")
             self.built = True
-        self.size = latent_dim
 
     def known(self, x: tf.Tensor) -> list[tf.Tensor]:
         """Return what the memory takes of x, [T, B, ...], which is nothing."""
@@ -90,7 +90,7 @@ class Recurrent(keras.layers.Layer):
 
     def build_for(self, latent_dim: int, event_shape: tuple[int, ...] = ()) -> None:
         """Make the weights for latent vectors and steps of x of these shapes."""
-        if not self.built:
+        if not hasattr(self, "start"):
             sizes = [built(self.of_x, tuple(event_shape)), built(self.of_z, (latent_dim,))]
             self.cell.build((None, sum(sizes)))
             self.start = self.add_weight(shape=(self.units,), initializer="zeros", name="start")
@@ -179,7 +179,9 @@ class Backward(keras.layers.Layer):
 def require_network(name: str, network: object) -> keras.Layer:
     """Return a Keras layer or model, or raise TypeError."""
     if not isinstance(network, keras.Layer):
-        raise TypeError(f"Expected {name} to be a Keras network, such as networks.mlp(32). Received: {name}={network!r}")
+        raise TypeError(
+            f"Expected {name} to be a Keras network, such as networks.mlp(32). Received: {name}={network!r}"
+        )
     return network
 
 

@@ -63,9 +63,7 @@ def markov(
     return posterior(part, dynamics), Emission(dynamics, name="decoder"), dynamics
 
 
-def recurrent(
-    input_shape: tuple[int, ...], latent_dim: int, units: tuple[int, ...], likelihood: Head | None
-) -> Parts:
+def recurrent(input_shape: tuple[int, ...], latent_dim: int, units: tuple[int, ...], likelihood: Head | None) -> Parts:
     """Return q(z_t | m_{t-1}, x_t), p(x_t | z_t, m_{t-1}) and p(z_t | m_{t-1}) around one recurrent network.
 
     Args:
