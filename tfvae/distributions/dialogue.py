@@ -167,7 +167,7 @@ class Replies(tfd.Distribution):
 
     def at(self, x: tf.Tensor) -> tfd.Distribution:
         """Return the distribution of each step given those of x, [B, T, *event], before it: one of sequences."""
-        rank = self.first.event_shape.rank
+        x, rank = tf.convert_to_tensor(x), self.first.event_shape.rank
         axes = x.shape.rank - rank - 1
         steps = tf.transpose(x, [axes, *range(axes), *range(axes + 1, x.shape.rank)])
         seen = widened(self.memory.known(steps), self.z.shape.rank)

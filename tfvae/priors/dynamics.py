@@ -126,4 +126,5 @@ _PARTS = ("transition", "emission", "memory")
 
 def stepwise(x: tf.Tensor) -> tf.Tensor:
     """Return sequences [B, T, *event] by steps: [T, B, *event]."""
+    x = tf.convert_to_tensor(x)
     return tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
