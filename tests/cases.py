@@ -80,4 +80,6 @@ CASES = {
     "vq_vae": case(zoo.vq_vae, codes=16, units=(16, 16), width=8),
     "rq_vae": case(zoo.rq_vae, codes=16, depth=2, units=(16, 16), width=8),
     "fsq": case(zoo.fsq, units=(16, 16), width=8),
+    "vrnn": case(zoo.vrnn, False, units=(16,), data="digit_rows", refused_extras=("impute", "personalise")),
+    "deep_markov": case(zoo.deep_markov, False, units=(16,), data="digit_rows", refused_extras=("personalise",)),
 }

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from tfvae.conditional import Conditional, Decoder, Encoder
     from tfvae.errors import ExportError, IncompatibleParts
-    from tfvae.models import VAE, AbstractVAE, ConditionalVAE, LadderVAE, QuantizedVAE, Trace
+    from tfvae.models import VAE, AbstractVAE, ConditionalVAE, LadderVAE, QuantizedVAE, SequentialVAE, Trace
     from tfvae.presets import from_preset
 
 if Path(sys.argv[0]).stem == "tfvae":
@@ -53,6 +53,7 @@ __all__ = [
     "IncompatibleParts",
     "LadderVAE",
     "QuantizedVAE",
+    "SequentialVAE",
     "Trace",
     "callbacks",
     "data",
@@ -81,6 +82,7 @@ _HOMES = {
     "IncompatibleParts": "errors",
     "LadderVAE": "models",
     "QuantizedVAE": "models",
+    "SequentialVAE": "models",
     "Trace": "models",
     "from_preset": "presets",
 }

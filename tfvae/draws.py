@@ -29,6 +29,12 @@ def _laplace(q: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Te
     return q.loc + q.scale * tf.sign(0.5 - unit) * tf.math.log(2.0 * tf.minimum(unit, 1.0 - unit))
 
 
+@draw.register(tfd.Bernoulli)
+def _bernoulli(q: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
+    probabilities = q.probs_parameter()
+    return tf.cast(uniform_like(samples, probabilities, seed) < probabilities, q.dtype)
+
+
 @draw.register(tfd.Independent)
 def _independent(q: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
     return draw(q.distribution, samples, seed)

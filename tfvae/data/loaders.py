@@ -46,6 +46,7 @@ def load(
     | digits | 1257, 270, 270, stratified, part of scikit-learn | (8, 8, 1) | dynamic |
     | digit_counts | the same, as whole numbers from 0 to 16 | (8, 8, 1) | none |
     | digit_records | the same, as [standardised mean, label, 64 counts] | (66,) | none |
+    | digit_rows | the same, as up to 8 rows of 8 pixels, above half or not | (8, 8) | none: it is binary |
     | shapes | 4916, 614, 614, drawn, with five known factors | (32, 32, 1) | dynamic |
     | mnist, fashion_mnist | 50000, 10000 (the last of train), 10000 | (28, 28, 1) | dynamic |
     | binarized_mnist | 50000, 10000, 10000, the last two permuted | (28, 28, 1) | none: it is binary |
@@ -54,9 +55,14 @@ def load(
     | cifar10 | 45000, 5000 (the last of train), 10000 | (32, 32, 3) | none |
     | celeb_a | 162770, 19867, 19962, central 148 x 148 resized | (64, 64, 3) | none |
     | frey_faces | 1565, 200, 200, permuted, from a file of the user's | (28, 20, 1) | none |
+    | jsb_chorales | 229, 76, 77, piano rolls, from a file of the user's | (160, 88) | none: it is binary |
 
     digit_records is a table of a number, a category and counts, for the likelihood
     `heads.Product(heads.Normal(1), heads.Categorical(1, 10), heads.Poisson(64))`.
+
+    digit_rows and jsb_chorales are sequences, [steps, event of a step], of different lengths: what is beyond the end of
+    one is NaN, which `heads.Incomplete` scores as missing. The steps of a chorale are quarter notes, and its columns
+    the keys of a piano, 21 to 108 in MIDI's numbers.
 
     shapes holds every combination of shape, scale, orientation, x and y once. Its labels are those factors, [n, 5] in
     the order of `data.shapes.FACTORS`, for `evaluation.disentanglement`.

@@ -10,6 +10,7 @@ from tfvae.distributions.moments import centre, moments
 from tfvae.distributions.power_spherical import PowerSpherical
 from tfvae.distributions.proposals import proposal
 from tfvae.distributions.relaxed_categorical import RelaxedCategorical
+from tfvae.distributions.walk import Walk
 
 __all__ = [
     "AutoregressiveCodes",
@@ -23,6 +24,7 @@ __all__ = [
     "PowerSpherical",
     "RelaxedCategorical",
     "Step",
+    "Walk",
     "centre",
     "moments",
     "proposal",

@@ -29,6 +29,7 @@ from tfvae.evaluation.latent import (
     rate_per_dimension,
 )
 from tfvae.evaluation.prediction import Prediction, prediction
+from tfvae.evaluation.steps import PerStep, per_step
 
 __all__ = [
     "ActiveUnits",
@@ -45,6 +46,7 @@ __all__ = [
     "LatentDiagnosis",
     "LogEvidence",
     "MMDTest",
+    "PerStep",
     "Prediction",
     "RateDecomposition",
     "RatePerDimension",
@@ -66,6 +68,7 @@ __all__ = [
     "log_evidence",
     "measure_disentanglement",
     "mmd_test",
+    "per_step",
     "prediction",
     "rate_per_dimension",
     "samples",

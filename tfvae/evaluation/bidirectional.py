@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from tfvae.distributions.decoded import simulated
 from tfvae.errors import positive_int
 from tfvae.evaluation.annealing import STARTS, about_acceptance, mean_weight
 from tfvae.evaluation.batches import per_example, standard_error
@@ -13,7 +14,7 @@ from tfvae.evaluation.chains import Chains, checked_ladder, fold, sigmoid_ladder
 from tfvae.evaluation.evidence import LogEvidence, log_evidence
 from tfvae.evaluation.printing import about_examples, error_of, plain, plus_minus
 from tfvae.models.variational import AbstractVAE
-from tfvae.random import Seed, as_seed, draw
+from tfvae.random import Seed, as_seed
 
 _LATENT, _OBSERVED = 4, 5  # noise of the simulation; the chains' is numbered from 0 to 3
 _WIDE = 1.0  # nats of a gap that leaves the evidence open
@@ -200,12 +201,8 @@ def _mean(name: str, values: np.ndarray) -> dict[str, float]:
     return {name: float(values.mean()), f"{name}_error": standard_error(values)}
 
 
-def _simulated(model: AbstractVAE, count: int, seed: Seed, size: int = 100) -> tuple[np.ndarray, np.ndarray]:
+def _simulated(model: AbstractVAE, count: int, seed: Seed) -> tuple[np.ndarray, np.ndarray]:
     """Draw x [n, *event] and the z [n, D] that it came from."""
-    latent, observed = (fold(seed.words, number) for number in (_LATENT, _OBSERVED))
-    z = draw(model.prior(), count, Seed(latent))  # [n, D]
-    x = []
-    for first in range(0, count, size):
-        px = model.decoder(z[first : first + size])
-        x.append(tf.cast(draw(px, 1, Seed(observed, example=first))[0], model.variable_dtype).numpy())
-    return np.concatenate(x), z.numpy()
+    latent, observed = (Seed(fold(seed.words, number)) for number in (_LATENT, _OBSERVED))
+    x, z = simulated(model.prior(), model.decoder, count, latent, observed)
+    return x.numpy(), z.numpy()

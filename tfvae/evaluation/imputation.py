@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfvae.distributions.dialogue import Replies
 from tfvae.distributions.proposals import proposal
 from tfvae.errors import positive_int
 from tfvae.models.variational import AbstractVAE, require_vae
@@ -61,6 +62,11 @@ def impute(
         raise ValueError(
             "Expected a likelihood of incomplete data, heads.Incomplete(head), and a posterior with a density. "
             f"Received: likelihood {model.fits.likelihood}, posterior {model.fits.posterior}"
+        )
+    if isinstance(model.decoder(tf.zeros([1, model.fits.latent_dim], model.variable_dtype)), Replies):
+        raise ValueError(
+            "Expected a likelihood that z alone decides, such as that of a deep Markov model. Received: one that is "
+            f"given what was observed before, of {type(model).__name__} {model.name!r}"
         )
     draws, samples, start = positive_int("draws", draws), positive_int("samples", samples), as_seed(seed)
     checked = model.check.array(x).astype(model.variable_dtype)

@@ -12,6 +12,7 @@ from tfvae.export.serving import Request, requests, serving, unbatchable, warm_u
 from tfvae.export.signature import Signature
 from tfvae.export.signatures import refusals, signatures
 from tfvae.export.split import Part, decoder, encoder
+from tfvae.export.streaming import Stream
 from tfvae.export.verification import Parity, verify
 from tfvae.export.web import web_page
 from tfvae.export.wire import LatentCodec
@@ -47,6 +48,7 @@ __all__ = [
     "Scheme",
     "Score",
     "Signature",
+    "Stream",
     "WireReport",
     "decoder",
     "encoder",

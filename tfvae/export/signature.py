@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfvae.distributions.moments import centre
 from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE
+from tfvae.networks.scan import portable
 
 Inputs = Iterator[dict[str, np.ndarray]]
 
@@ -44,7 +45,17 @@ def signature(model: AbstractVAE, function: Callable, *names: str) -> Signature:
                 some["adapter"] = np.full(inputs["adapter"].shape, 0.1)
             yield {name: np.asarray(some[name], spec.dtype.as_numpy_dtype) for name, spec in inputs.items()}
 
-    return Signature(function, inputs, tried)
+    return Signature(portably(function), inputs, tried)
+
+
+def portably(function: Callable) -> Callable:
+    """Return a function whose loops are traced with operators that every format has."""
+
+    def traced(*given: tf.Tensor) -> dict:
+        with portable():
+            return function(*given)
+
+    return traced
 
 
 def _inputs(model: AbstractVAE) -> dict[str, tf.TensorSpec]:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
-from tfvae.distributions.moments import centre, moments
+from tfvae.distributions.decoded import decoded
+from tfvae.distributions.moments import moments
 from tfvae.distributions.proposals import proposal
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra
@@ -13,7 +14,7 @@ from tfvae.export.signature import Signature, signature
 from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE, require_vae
 from tfvae.priors.base import Prior
-from tfvae.random import Seed, draw, draw_each, has_rule
+from tfvae.random import Seed, has_rule
 
 _CHUNK = 16  # samples of the evidence drawn at a time: bounds memory, and costs at most 15 decodings too many
 
@@ -56,8 +57,7 @@ def _every(model: AbstractVAE) -> dict[str, Signature]:
     """Return every signature, whether the model can offer it or not."""
 
     def reconstruct(x: tf.Tensor, *c: tf.Tensor) -> dict:
-        at = model.given(*c)
-        return or_nan(encodable(model, x, *c), {"mean": at.decoder(centre(at.encoder(x))).mean()})
+        return or_nan(encodable(model, x, *c), {"mean": model.call(model.condition.batch(x, *c))})
 
     def encode(x: tf.Tensor, *c: tf.Tensor) -> dict:
         mean, stddev = moments(model.given(*c).encoder(x))
@@ -67,13 +67,13 @@ def _every(model: AbstractVAE) -> dict[str, Signature]:
         return or_nan(finite(z, *c), {"mean": model.given(*c).decoder(z).mean()})
 
     def generate(n: tf.Tensor, seed: tf.Tensor) -> dict:
-        z = draw(model.prior(), n, noise(seed))
-        return {"x": model.decoder(z).mean(), "z": z}
+        x, z = decoded(model.prior(), model.decoder, n, noise(seed))
+        return {"x": x, "z": z}
 
     def generate_given(c: tf.Tensor, seed: tf.Tensor) -> dict:
         at = model.given(c)
-        z = draw_each(at.prior(), tf.shape(c)[0], noise(seed))
-        return or_nan(finite(c), {"x": at.decoder(z).mean(), "z": z})
+        x, z = decoded(at.prior(), at.decoder, tf.shape(c)[0], noise(seed))
+        return or_nan(finite(c), {"x": x, "z": z})
 
     def elbo(x: tf.Tensor, *rest: tf.Tensor) -> dict:
         *c, seed = rest

@@ -9,6 +9,8 @@ from tfvae.models.hierarchy import BottomUp, Ladder, TopDown
 from tfvae.models.ladder import LadderVAE
 from tfvae.models.quantized import QuantizedVAE
 from tfvae.models.semi_supervised import SemiSupervised
+from tfvae.models.sequences import Emission, Filter, Smoother
+from tfvae.models.sequential import SequentialVAE
 from tfvae.models.vae import VAE
 from tfvae.models.variational import AbstractVAE
 from tfvae.trace import Trace
@@ -21,11 +23,15 @@ __all__ = [
     "ConditionalModel",
     "ConditionalVAE",
     "DirectedModel",
+    "Emission",
+    "Filter",
     "Given",
     "Ladder",
     "LadderVAE",
     "QuantizedVAE",
     "SemiSupervised",
+    "SequentialVAE",
+    "Smoother",
     "TopDown",
     "Trace",
     "Variable",

@@ -1,6 +1,7 @@
 """What a model is conditioned on: nothing, for most, or what comes beside x in every batch."""
 
 import abc
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import keras
@@ -79,9 +80,16 @@ class Conditioning(abc.ABC):
 
 
 class Unconditional(Conditioning):
-    """Nothing: a batch is x, and encoder, decoder and prior are those of the model."""
+    """Nothing: a batch is x, and encoder, decoder and prior are those of the model, or what they are at x.
+
+    Args:
+        view: from a model and x to its conditionals there.
+    """
 
     names = ()
+
+    def __init__(self, view: "Callable[[AbstractVAE, tf.Tensor], Conditionals]" = lambda model, _: model):
+        self.view = view
 
     def settings(self) -> dict:
         return {}
@@ -108,7 +116,7 @@ class Unconditional(Conditioning):
         return () if c is None else (np.asarray(c),)
 
     def at(self, model: "AbstractVAE", batch: "Batch") -> "tuple[Conditionals, tf.Tensor]":
-        return model, batch
+        return self.view(model, batch), batch
 
     def given(self, model: "AbstractVAE", *condition: tf.Tensor) -> "Conditionals":
         if condition:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.distributions.decoded import decoded
 from tfvae.distributions.moments import centre
 from tfvae.errors import IncompatibleParts, positive_int
 from tfvae.models import checks, compatibility, execution, fitting, sharing, summary
@@ -15,7 +16,7 @@ from tfvae.models.base import AbstractModel, Batch, descend, weights_of
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
 from tfvae.priors.base import Prior
-from tfvae.random import Seed, as_seed, draw_each
+from tfvae.random import Seed, as_seed
 from tfvae.trace import Trace
 
 
@@ -240,7 +241,7 @@ class AbstractVAE(AbstractModel):
         """
         n = positive_int("n", n)
         at = self.given(*self.condition.values(c, n))
-        return at.decoder(draw_each(at.prior(), n, as_seed(seed))).mean().numpy()
+        return decoded(at.prior(), at.decoder, n, as_seed(seed))[0].numpy()
 
     def summary(self, *args: object, **options: object) -> None:
         """Print Keras' summary and the composition: parts, distributions, shapes, how the rate is computed."""

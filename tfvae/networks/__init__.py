@@ -15,6 +15,7 @@
 What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `CodeGrid`, `FillMissing`,
 `Last`, `Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`. `Concatenated`
 and `AsChannels` make a network of several inputs of one: of x and a condition, of z and a condition.
+Of sequences, a model remembers `Latest` or `Recurrent`, and looks ahead through `Backward`.
 """
 
 from tfvae.networks.causal import CausalTransformer, CodeGrid
@@ -22,6 +23,7 @@ from tfvae.networks.convolutional import conv, deconv
 from tfvae.networks.dense import Last, mlp, simplex_mlp
 from tfvae.networks.gated import GatedDense, gated
 from tfvae.networks.missing import FillMissing
+from tfvae.networks.recurrent import Backward, Latest, Recurrent
 from tfvae.networks.residual import ResidualBlock, residual_down, residual_up
 from tfvae.networks.several import AsChannels, Concatenated
 from tfvae.networks.signals import conv1d, deconv1d
@@ -29,6 +31,7 @@ from tfvae.networks.tabular import Columns, Log1p, columns, count_mlp
 
 __all__ = [
     "AsChannels",
+    "Backward",
     "CausalTransformer",
     "CodeGrid",
     "Columns",
@@ -36,7 +39,9 @@ __all__ = [
     "FillMissing",
     "GatedDense",
     "Last",
+    "Latest",
     "Log1p",
+    "Recurrent",
     "ResidualBlock",
     "columns",
     "conv",

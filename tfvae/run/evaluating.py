@@ -12,6 +12,7 @@ from scipy.stats import betabinom
 
 from tfvae import evaluation
 from tfvae.data import NoBinarization, Splits
+from tfvae.distributions.decoded import simulated
 from tfvae.evaluation import anomaly
 from tfvae.evaluation.chains import no_chains
 from tfvae.evaluation.printing import error_of, plus_minus
@@ -19,7 +20,7 @@ from tfvae.evaluation.samples.classifier import before_binarization
 from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE
 from tfvae.presets.recipe import Recipe
-from tfvae.random import Seed, as_seed, draw
+from tfvae.random import Seed, as_seed
 from tfvae.run import card, report
 from tfvae.run.annealed import annealed_check
 from tfvae.run.measurement import Evidence, Reconstruction, measure
@@ -207,8 +208,8 @@ def _drawn(model: AbstractVAE, splits: Splits, count: int, seed: int) -> np.ndar
     if not isinstance(splits.binarization, NoBinarization):
         return model.sample(count, seed)
     noise = as_seed(seed)
-    z = draw(model.prior(), count, noise)
-    return draw(model.decoder(z), 1, Seed(noise.words, sample=tf.constant(1)))[0].numpy()
+    other = Seed(noise.words, sample=tf.constant(1))
+    return simulated(model.prior(), model.decoder, count, noise, other)[0].numpy()
 
 
 def _threshold(model: AbstractVAE, x: np.ndarray, seed: int) -> "Verified":

@@ -16,6 +16,7 @@ EXTRAS: dict[str, Callable[[], export.Extra]] = {
     "interpolate": export.Interpolate,
     "impute": export.Impute,
     "personalise": export.Personalise,
+    "stream": export.Stream,
 }
 CALIBRATED = "is_anomaly"
 """The one that needs data."""

@@ -7,6 +7,7 @@ from tfvae.zoo.beta_vae import beta_vae
 from tfvae.zoo.ciwae import ciwae
 from tfvae.zoo.count_vae import count_vae
 from tfvae.zoo.cvae import cvae
+from tfvae.zoo.deep_markov import deep_markov
 from tfvae.zoo.dip_vae_i import dip_vae_i
 from tfvae.zoo.dip_vae_ii import dip_vae_ii
 from tfvae.zoo.dreg import dreg
@@ -39,6 +40,7 @@ from tfvae.zoo.two_stage import two_stage
 from tfvae.zoo.vae import vae
 from tfvae.zoo.vamp import vamp
 from tfvae.zoo.vq_vae import vq_vae
+from tfvae.zoo.vrnn import vrnn
 from tfvae.zoo.wae_mmd import wae_mmd
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "ciwae",
     "count_vae",
     "cvae",
+    "deep_markov",
     "dip_vae_i",
     "dip_vae_ii",
     "dreg",
@@ -81,5 +84,6 @@ __all__ = [
     "vae",
     "vamp",
     "vq_vae",
+    "vrnn",
     "wae_mmd",
 ]
