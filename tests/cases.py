@@ -73,5 +73,8 @@ CASES = {
     "two_stage": case(zoo.two_stage),
     "hvae": case(zoo.hvae, False, units=(16,)),
     "hvae_vamp": case(zoo.hvae_vamp, False, units=(16,), components=3),
+    "mvae": case(zoo.mvae, data="digit_labels", refused_extras=("impute",)),
+    "mmvae": case(zoo.mmvae, False, data="digit_labels", samples=2, refused_extras=("impute",)),
+    "mopoe": case(zoo.mopoe, False, data="digit_labels", refused_extras=("impute",)),
     "ladder": case(zoo.ladder, False, latent_dim=4, units=(16, 8)),
 }

@@ -46,6 +46,7 @@ def load(
     | digits | 1257, 270, 270, stratified, part of scikit-learn | (8, 8, 1) | dynamic |
     | digit_counts | the same, as whole numbers from 0 to 16 | (8, 8, 1) | none |
     | digit_records | the same, as [standardised mean, label, 64 counts] | (66,) | none |
+    | digit_labels | the same, as [64 pixels, a 1 in one of ten columns] | (74,) | dynamic, which keeps labels |
     | shapes | 4916, 614, 614, drawn, with five known factors | (32, 32, 1) | dynamic |
     | mnist, fashion_mnist | 50000, 10000 (the last of train), 10000 | (28, 28, 1) | dynamic |
     | binarized_mnist | 50000, 10000, 10000, the last two permuted | (28, 28, 1) | none: it is binary |
@@ -57,6 +58,9 @@ def load(
 
     digit_records is a table of a number, a category and counts, for the likelihood
     `heads.Product(heads.Normal(1), heads.Categorical(1, 10), heads.Poisson(64))`.
+
+    digit_labels holds two modalities side by side, for the likelihood
+    `heads.Product(heads.Modality(heads.Bernoulli(64)), heads.Modality(heads.OneHotCategorical(10)))`.
 
     shapes holds every combination of shape, scale, orientation, x and y once. Its labels are those factors, [n, 5] in
     the order of `data.shapes.FACTORS`, for `evaluation.disentanglement`.

@@ -2,6 +2,7 @@
 
 import tfvae.draws  # noqa: F401 (registers the draws)
 from tfvae.distributions.chain import Chain
+from tfvae.distributions.experts import EqualMixture
 from tfvae.distributions.flow import Flow, Step
 from tfvae.distributions.low_rank_normal import LowRankNormal
 from tfvae.distributions.mixture import Mixture
@@ -11,6 +12,7 @@ from tfvae.distributions.relaxed_categorical import RelaxedCategorical
 
 __all__ = [
     "Chain",
+    "EqualMixture",
     "Flow",
     "LowRankNormal",
     "Mixture",

@@ -13,6 +13,7 @@ from tfvae.heads.incomplete import Incomplete
 from tfvae.heads.laplace import Laplace
 from tfvae.heads.low_rank_normal import LowRankNormal
 from tfvae.heads.mechanisms import AtRandom, Mechanism, SelfMasking
+from tfvae.heads.modality import Modality
 from tfvae.heads.normal import DiagonalNormal, Normal
 from tfvae.heads.normal_mixture import NormalMixture
 from tfvae.heads.one_hot import OneHotCategorical
@@ -64,6 +65,7 @@ __all__ = [
     "Laplace",
     "LowRankNormal",
     "Mechanism",
+    "Modality",
     "NegativeBinomial",
     "Normal",
     "NormalMixture",
