@@ -6,11 +6,13 @@ from tfvae.distributions.experts import EqualMixture
 from tfvae.distributions.flow import Flow, Step
 from tfvae.distributions.low_rank_normal import LowRankNormal
 from tfvae.distributions.mixture import Mixture
-from tfvae.distributions.moments import centre, moments
+from tfvae.distributions.moments import centre, moments, shown
+from tfvae.distributions.pixels import Autoregressive
 from tfvae.distributions.power_spherical import PowerSpherical
 from tfvae.distributions.relaxed_categorical import RelaxedCategorical
 
 __all__ = [
+    "Autoregressive",
     "Chain",
     "EqualMixture",
     "Flow",
@@ -21,4 +23,5 @@ __all__ = [
     "Step",
     "centre",
     "moments",
+    "shown",
 ]

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import math as tfm
 
 from tfvae.conditional import Conditional
+from tfvae.distributions.moments import shown
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra, require_rate
 from tfvae.export.inputs import finite, noise, on_support, or_nan, single, supported
@@ -62,7 +63,7 @@ class _Personal(NamedTuple):
     head: Head
 
     def decode(self, z: tf.Tensor, adapter: tf.Tensor) -> dict:
-        mean = self.head.distribution(self._parameters(z) + self._whole(adapter)).mean()
+        mean = shown(self.head.distribution(self._parameters(z) + self._whole(adapter)))
         return or_nan(finite(z), {"mean": mean})
 
     def elbo(self, x: tf.Tensor, adapter: tf.Tensor, seed: tf.Tensor) -> dict:

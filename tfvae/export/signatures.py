@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
-from tfvae.distributions.moments import moments
+from tfvae.distributions.moments import moments, shown
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra
 from tfvae.export.inputs import encodable, finite, noise, on_support, or_nan
@@ -59,11 +59,11 @@ def _every(model: AbstractVAE) -> dict[str, Signature]:
         return or_nan(encodable(model, x), {"mean": mean, "stddev": stddev})
 
     def decode(z: tf.Tensor) -> dict:
-        return or_nan(finite(z), {"mean": model.decoder(z).mean()})
+        return or_nan(finite(z), {"mean": shown(model.decoder(z))})
 
     def generate(n: tf.Tensor, seed: tf.Tensor) -> dict:
         z = draw(model.prior(), n, noise(seed))
-        return {"x": model.decoder(z).mean(), "z": z}
+        return {"x": shown(model.decoder(z), noise(seed)), "z": z}
 
     def elbo(x: tf.Tensor, seed: tf.Tensor) -> dict:
         trace = model.trace(x, 1, noise(seed))

@@ -1,6 +1,7 @@
 """Heads: features to `tfd.Distribution`. A posterior and a likelihood are the same kind of object."""
 
 from tfvae.heads.autoregressive import InverseAutoregressive
+from tfvae.heads.autoregressive_pixels import Autoregressive
 from tfvae.heads.base import Head
 from tfvae.heads.bernoulli import Bernoulli
 from tfvae.heads.beta import Beta
@@ -50,6 +51,7 @@ __all__ = [
     "UNIT_INTERVAL",
     "Affine",
     "AtRandom",
+    "Autoregressive",
     "Bernoulli",
     "Beta",
     "Categorical",

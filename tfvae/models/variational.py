@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.distributions.moments import centre
+from tfvae.distributions.moments import centre, shown
 from tfvae.errors import IncompatibleParts, positive_int
 from tfvae.models import checks, compatibility, execution, fitting, sharing, summary
 from tfvae.models.base import AbstractModel, descend, weights_of
@@ -181,7 +181,7 @@ class AbstractVAE(AbstractModel):
     # Using ---------------------------------------------------------------------------------------------------------
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self.decoder(centre(self.encoder(x))).mean()
+        return shown(self.decoder(centre(self.encoder(x))))
 
     def reconstruct(self, x: object) -> np.ndarray:
         """Return the mean of p(x | z) at the centre of q(z | x), of the shape of x: an array or a data set.
@@ -205,7 +205,8 @@ class AbstractVAE(AbstractModel):
         Raises:
             ValueError: if `n` is no positive whole number or `seed` is not one or two 32-bit integers.
         """
-        return self.decoder(draw(self.prior(), positive_int("n", n), as_seed(seed))).mean().numpy()
+        start = as_seed(seed)
+        return shown(self.decoder(draw(self.prior(), positive_int("n", n), start)), start).numpy()
 
     def summary(self, *args: object, **options: object) -> None:
         """Print Keras' summary and the composition: parts, distributions, shapes, how the rate is computed."""

@@ -12,13 +12,14 @@
 | `simplex_mlp` | logarithms of probabilities, flattened | a vector |
 
 What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `FillMissing`, `Last`,
-`Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
+`Log1p`. `GatedPixelCNN` is the network of `heads.Autoregressive`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
 """
 
 from tfvae.networks.convolutional import conv, deconv
 from tfvae.networks.dense import Last, mlp, simplex_mlp
 from tfvae.networks.gated import GatedDense, gated
 from tfvae.networks.missing import FillMissing
+from tfvae.networks.pixels import GatedPixelCNN
 from tfvae.networks.residual import ResidualBlock, residual_down, residual_up
 from tfvae.networks.signals import conv1d, deconv1d
 from tfvae.networks.tabular import Columns, Log1p, columns, count_mlp
@@ -27,6 +28,7 @@ __all__ = [
     "Columns",
     "FillMissing",
     "GatedDense",
+    "GatedPixelCNN",
     "Last",
     "Log1p",
     "ResidualBlock",

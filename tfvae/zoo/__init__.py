@@ -26,6 +26,7 @@ from tfvae.zoo.mixed_vae import mixed_vae
 from tfvae.zoo.mmvae import mmvae
 from tfvae.zoo.mopoe import mopoe
 from tfvae.zoo.mvae import mvae
+from tfvae.zoo.pixel_vae import pixel_vae
 from tfvae.zoo.planar import planar
 from tfvae.zoo.rae_gp import rae_gp
 from tfvae.zoo.rae_l2 import rae_l2
@@ -67,6 +68,7 @@ __all__ = [
     "mmvae",
     "mopoe",
     "mvae",
+    "pixel_vae",
     "planar",
     "rae_gp",
     "rae_l2",
