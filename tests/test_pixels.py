@@ -43,9 +43,9 @@ Z = tf.constant(np.random.default_rng(1).normal(size=[2, 3, 2]), tf.float32)
 
 def dependence(shape, layers, kernel_size):
     """|d logit_i / d x_j|, [n, n]."""
-    head, pixels = decoder_of(shape, layers, kernel_size).head, int(np.prod(shape))
+    head, pixels = decoder_of(shape, layers, kernel_size, filters=16).head, int(np.prod(shape))
     x = tf.constant(np.random.default_rng(0).random([1, *shape, 1]), tf.float32)
-    condition = tf.constant(np.random.default_rng(1).normal(size=[1, *shape, 4]), tf.float32)
+    condition = tf.constant(np.random.default_rng(1).normal(size=[1, *shape, 16]), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(x)
         logits = tf.reshape(head.given(x, condition).distribution.logits, [pixels])
@@ -87,7 +87,7 @@ def test_draws_fit_the_density(pixel, seed):
     shape, scale = ((2, 3), 1) if pixel is heads.Bernoulli else ((2, 2), 2)
     px = decoder_of(shape, pixel=pixel)(Z[0, :2])
     images = every(shape, 1 + scale) / scale
-    expected = tf.exp(px.log_prob(images[:, None])).numpy() * 6000  # [n, 2]
+    expected = tf.exp(px.log_prob(images[:, None])).numpy().astype("float64") * 6000  # [n, 2]
     drawn = draw(px, 6000, as_seed(seed % 2**31)).numpy()
     assert drawn.shape == (6000, 2, *shape, 1)
     place = ((drawn * scale).reshape(6000, 2, -1) @ (1 + scale) ** np.arange(np.prod(shape))[::-1]).astype(int)

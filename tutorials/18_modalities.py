@@ -93,10 +93,12 @@ for name, model in models.items():
 # ## Images of each label
 
 # %%
-columns = [np.flatnonzero(label == c)[0] for c in range(10)]
-figure, axes = plt.subplots(len(drawn), 1, figsize=(5, 7.5), layout="constrained")
-for axis, (name, images) in zip(axes, drawn.items(), strict=True):
-    tiles = np.pad(images[:3, columns].reshape(3, 10, 8, 8), [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=0.5)
+places = [np.flatnonzero(label == c) for c in range(10)]
+rows = {"test images": np.stack([x[place[:3], :64] for place in places], 1)}  # [3, 10, 64]
+rows |= {name: images[:3, [place[0] for place in places]] for name, images in drawn.items()}
+figure, axes = plt.subplots(len(rows), 1, figsize=(5, 9), layout="constrained")
+for axis, (name, images) in zip(axes, rows.items(), strict=True):
+    tiles = np.pad(images.reshape(3, 10, 8, 8), [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=0.5)
     axis.imshow(tiles.transpose(0, 2, 1, 3).reshape(30, 100), cmap="gray")
     axis.set(xticks=np.arange(10) * 10 + 4.5, xticklabels=range(10), yticks=[], title=name)
 figure.savefig(OUT / "images_of_labels.png", dpi=130)

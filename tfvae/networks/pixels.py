@@ -93,8 +93,9 @@ class _Gated(keras.layers.Layer):
 
     def build(self, x_shape: tuple, condition_shape: tuple) -> None:
         """Build all parts for features and conditions of these shapes."""
-        for layer in (self.vertical, self.horizontal):
-            layer.build(x_shape)
+        _, height, width, channels = x_shape
+        self.vertical.build((None, height + self.half, width + 2 * self.half, channels))  # after padding
+        self.horizontal.build((None, height, width + self.half, channels))
         self.link.build((*x_shape[:-1], 2 * self.filters))
         self.output_layer.build((*x_shape[:-1], self.filters))
         for layer in self.conditions:
