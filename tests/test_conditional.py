@@ -140,8 +140,23 @@ LENGTH_ONE = {
     "StudentT": (lambda n: heads.StudentT(n, scale=heads.PixelScale()), NUMBERS),
     "ZeroInflatedNegativeBinomial": (heads.ZeroInflatedNegativeBinomial, [0.0, 0.0, 7.0]),
 }
-MORE_THAN_ONE = {"Autoregressive", "OneHotCategorical", "Product", "PowerSpherical", "RelaxedCategorical"}  # or made of others
-NO_LIKELIHOOD = {"Point", "Coupling", "Householder", "InverseAutoregressive", "Planar", "Sylvester", "Incomplete", "Modality"}
+MORE_THAN_ONE = {
+    "Autoregressive",
+    "OneHotCategorical",
+    "Product",
+    "PowerSpherical",
+    "RelaxedCategorical",
+}  # or made of others
+NO_LIKELIHOOD = {
+    "Point",
+    "Coupling",
+    "Householder",
+    "InverseAutoregressive",
+    "Planar",
+    "Sylvester",
+    "Incomplete",
+    "Modality",
+}
 
 
 def test_every_head_is_tried_at_length_one():

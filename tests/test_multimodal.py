@@ -90,7 +90,9 @@ def test_mixtures_have_the_density_and_moments_of_their_parts():
         each = [part(own) for part, own in zip(encoder.parts, np.split(x, [3], 1), strict=True)]
         if parts == 3:
             a, b = (1 / np.square(q.stddev()) for q in each)
-            each.append(tfd.MultivariateNormalDiag((each[0].mean() * a + each[1].mean() * b) / (a + b), (a + b) ** -0.5))
+            each.append(
+                tfd.MultivariateNormalDiag((each[0].mean() * a + each[1].mean() * b) / (a + b), (a + b) ** -0.5)
+            )
         q = encoder(x)
         truth = logsumexp([part.log_prob(z) for part in each], 0) - np.log(parts)
         np.testing.assert_allclose(q.log_prob(z), truth, rtol=1e-5, atol=1e-5)
@@ -114,7 +116,9 @@ def test_draws_take_the_parts_in_turn_and_each_is_one_of_the_mixture(seed):
     assert abs(noise.mean()) < 5 / np.sqrt(noise.size) and abs(np.var(noise) - 1) < 5 * np.sqrt(2 / noise.size)
     later = draw(q, 2, as_seed(seed % 2**31)._replace(sample=3)).numpy()[..., 0]
     np.testing.assert_array_equal(later, z[3:5])
-    part = EqualMixture([tfd.MultivariateNormalDiag(c.mean()[7:9], c.stddev()[7:9]) for c in parts], tf.constant(here[7:9]))
+    part = EqualMixture(
+        [tfd.MultivariateNormalDiag(c.mean()[7:9], c.stddev()[7:9]) for c in parts], tf.constant(here[7:9])
+    )
     np.testing.assert_allclose(draw(part, 6, as_seed(seed % 2**31)._replace(example=7))[..., 0], z[:, 7:9], rtol=1e-6)
 
 
@@ -264,7 +268,7 @@ def test_the_bound_of_mmvae_has_a_term_for_each_expert():
     np.testing.assert_allclose(objectives.MIWAE(2, 5).bound(trace, tf.constant(0)), truth, rtol=1e-5)
 
 
-# One modality is a VAE -------------------------------------------------------------------------------------------------
+# One modality is a VAE -----------------------------------------------------------------------------------------------
 
 
 class Weighed(keras.Model):
@@ -302,12 +306,14 @@ def test_one_modality_is_a_vae(cls):
         tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5), ours, theirs)
 
 
-# Likelihoods, data, files ---------------------------------------------------------------------------------------------
+# Likelihoods, data, files --------------------------------------------------------------------------------------------
 
 
 def test_a_modality_is_scored_as_a_whole_or_not_at_all():
     head = heads.Product(
-        heads.Modality(heads.Bernoulli(3)), heads.Modality(heads.OneHotCategorical(3)), heads.Incomplete(heads.Normal(2))
+        heads.Modality(heads.Bernoulli(3)),
+        heads.Modality(heads.OneHotCategorical(3)),
+        heads.Incomplete(heads.Normal(2)),
     )
     px = head(np.random.default_rng(0).normal(size=[1, 5]).astype("float32"))
     plain = [part.distribution for part in px.distributions]
@@ -384,7 +390,7 @@ def test_digits_with_their_labels():
     assert (pairs.array("train")[:, 64:].sum(1) == 1).all()
 
 
-# What does not fit -----------------------------------------------------------------------------------------------------
+# What does not fit ---------------------------------------------------------------------------------------------------
 
 N = priors.StandardNormal
 REFUSED = [

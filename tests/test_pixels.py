@@ -32,13 +32,15 @@ def decoder_of(*arguments, seed=0, **options):
 
 def every(shape, levels=2):
     """All images, [n, height, width, 1]."""
-    return np.array(list(itertools.product(range(levels), repeat=int(np.prod(shape)))), "float32").reshape(-1, *shape, 1)
+    return np.array(list(itertools.product(range(levels), repeat=int(np.prod(shape)))), "float32").reshape(
+        -1, *shape, 1
+    )
 
 
 Z = tf.constant(np.random.default_rng(1).normal(size=[2, 3, 2]), tf.float32)
 
 
-# What a pixel sees -----------------------------------------------------------------------------------------------------
+# What a pixel sees ---------------------------------------------------------------------------------------------------
 
 
 def dependence(shape, layers, kernel_size):
@@ -66,7 +68,7 @@ def test_one_layer_sees_the_neighbours_alone():
         assert set(zip(*np.nonzero(found[row, column]), strict=True)) == {p for p in near if set(p) <= {0, 1, 2, 3}}
 
 
-# Densities and draws ---------------------------------------------------------------------------------------------------
+# Densities and draws -------------------------------------------------------------------------------------------------
 
 
 def levels(shape):
@@ -125,7 +127,7 @@ def test_what_is_shown_depends_on_no_other_example():
         decoder(Z).mean()
 
 
-# Models ---------------------------------------------------------------------------------------------------------------
+# Models --------------------------------------------------------------------------------------------------------------
 
 
 def model_of(decoder, objective=objectives.ELBO()):  # noqa: B008
@@ -190,7 +192,7 @@ def test_every_objective_takes_it(objective):
     assert all(np.isfinite(g).all() for g in gradients) and sum(np.abs(g).max() > 0 for g in gradients) > 5
 
 
-# What does not fit -----------------------------------------------------------------------------------------------------
+# What does not fit ---------------------------------------------------------------------------------------------------
 
 
 REFUSED = [
@@ -198,7 +200,8 @@ REFUSED = [
     (ValueError, r"Expected layers .*=-1", lambda: networks.GatedPixelCNN(4, -1)),
     (ValueError, r"odd and at least 3.*kernel_size=4", lambda: networks.GatedPixelCNN(4, 1, 4)),
     (TypeError, r"networks\.GatedPixelCNN\. Received", lambda: heads.Autoregressive(heads.Bernoulli((3, 3, 1)), 3)),
-    (IncompatibleParts, r"one channel.*\(9,\)", lambda: heads.Autoregressive(heads.Bernoulli(9), networks.GatedPixelCNN())),
+    (IncompatibleParts, r"one channel.*\(9,\)", lambda: heads.Autoregressive(
+        heads.Bernoulli(9), networks.GatedPixelCNN())),
     (IncompatibleParts, r"one channel.*3\)", lambda: heads.Autoregressive(
         heads.Bernoulli((2, 2, 3)), networks.GatedPixelCNN())),
     (IncompatibleParts, r"binary or categorical", lambda: head_of((3, 3), pixel=heads.Normal)),

@@ -60,8 +60,8 @@ class EqualMixture(tfd.AutoCompositeTensorDistribution):
         present: which take part, boolean [B, K]; at least one for each example.
         name: of the distribution.
 
-    Reference: Y. Shi et al., "Variational Mixture-of-Experts Autoencoders for Multi-Modal Deep Generative Models", 2019,
-    Sec. 3, https://arxiv.org/abs/1911.03393.
+    Reference: Y. Shi et al., "Variational Mixture-of-Experts Autoencoders for Multi-Modal Deep Generative Models",
+    2019, Sec. 3, https://arxiv.org/abs/1911.03393.
 
     Example:
         >>> import tensorflow as tf

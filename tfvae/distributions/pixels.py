@@ -88,8 +88,8 @@ class Autoregressive(tfd.Distribution):
 
     def _mean(self) -> tf.Tensor:
         raise NotImplementedError(
-            "Expected a likelihood with a mean in closed form; pixels that depend on each other have none. Take the mean "
-            "of draws, tfvae.random.draw, or one draw, tfvae.distributions.shown."
+            "Expected a likelihood with a mean in closed form; pixels that depend on each other have none. Take the "
+            "mean of draws, tfvae.random.draw, or one draw, tfvae.distributions.shown."
         )
 
     def _sample_n(self, n: tf.Tensor, seed: object = None) -> tf.Tensor:

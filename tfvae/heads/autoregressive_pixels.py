@@ -67,7 +67,8 @@ class Autoregressive(Head):
             quantile(head.distribution(zeros), tf.zeros([1, *self.event_shape], self.variable_dtype))
         except NotImplementedError as error:
             raise IncompatibleParts(
-                f"Expected pixels that are binary or categorical, heads.Bernoulli or heads.Categorical. Received: {error}"
+                "Expected pixels that are binary or categorical, heads.Bernoulli or heads.Categorical. "
+                f"Received: {error}"
             ) from error
         # Built here, as all shapes are known before the features are.
         image, condition = (None, *self.event_shape), (None, *self.event_shape[:-1], self.width)

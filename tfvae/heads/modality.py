@@ -21,8 +21,8 @@ class Modality(Head):
 
     Several stand side by side in `heads.Product`: an image, flattened, and its label, say. The evidence of such a model
     is that of what was observed, and log p(x_1 | x_2) = log p(x_1, x_2) - log p(x_2) is the difference of two of them.
-    Its encoder is a `models.ProductOfExperts`, `MixtureOfExperts` or `MixtureOfProducts`. `evaluation.impute` draws what
-    is missing given what is not. Where single values are missing, `heads.Incomplete` takes its place.
+    Its encoder is a `models.ProductOfExperts`, `MixtureOfExperts` or `MixtureOfProducts`. `evaluation.impute` draws
+    what is missing given what is not. Where single values are missing, `heads.Incomplete` takes its place.
 
     Args:
         head: the likelihood of a vector, such as `heads.Bernoulli(64)` or `heads.OneHotCategorical(10)`.

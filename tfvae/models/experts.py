@@ -114,8 +114,8 @@ class ProductOfExperts(_Experts):
         _check_normal(name, part, size, self.prior)
         if not isinstance(self.prior(), tfd.MultivariateNormalDiag):
             raise IncompatibleParts(
-                "Expected a prior that is a diagonal normal, such as priors.StandardNormal, to be multiplied by others. "
-                f"Received: prior {type(self.prior).__name__}"
+                "Expected a prior that is a diagonal normal, such as priors.StandardNormal, to be multiplied by others."
+                f" Received: prior {type(self.prior).__name__}"
             )
 
     def joined(self, experts: list[tfd.Distribution], present: list[tf.Tensor]) -> tfd.Distribution:
@@ -141,8 +141,8 @@ class MixtureOfExperts(_Experts):
         IncompatibleParts: if there are not as many sizes as encoders; when called, if a part does not take what it is
             given, or prior and parts differ in length or support.
 
-    Reference: Y. Shi et al., "Variational Mixture-of-Experts Autoencoders for Multi-Modal Deep Generative Models", 2019,
-    Sec. 3, https://arxiv.org/abs/1911.03393.
+    Reference: Y. Shi et al., "Variational Mixture-of-Experts Autoencoders for Multi-Modal Deep Generative Models",
+    2019, Sec. 3, https://arxiv.org/abs/1911.03393.
 
     Example:
         >>> import numpy as np, tfvae
@@ -209,9 +209,7 @@ class MixtureOfProducts(_Experts):
 def _check_normal(name: str, part: Conditional, size: int, prior: Prior) -> None:
     length, (expected,) = normal_size(name, part, size), prior().event_shape
     if length != expected:
-        raise IncompatibleParts(
-            f"Expected parts of the prior's length {expected}. Received: {name} of length {length}"
-        )
+        raise IncompatibleParts(f"Expected parts of the prior's length {expected}. Received: {name} of length {length}")
 
 
 def _spread(p: tfd.Distribution, where: tf.Tensor) -> tfd.Distribution:
@@ -219,5 +217,7 @@ def _spread(p: tfd.Distribution, where: tf.Tensor) -> tfd.Distribution:
     if not isinstance(p, tfd.Independent):
         return p  # a normal, which is drawn with the noise of all components
     zeros = tf.zeros_like(where, p.dtype)[:, None]  # [B, 1]
-    parameters = {key: value + zeros for key, value in p.distribution.parameters.items() if isinstance(value, tf.Tensor)}
+    parameters = {
+        key: value + zeros for key, value in p.distribution.parameters.items() if isinstance(value, tf.Tensor)
+    }
     return tfd.Independent(type(p.distribution)(**parameters), p.reinterpreted_batch_ndims)

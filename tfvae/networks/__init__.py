@@ -12,7 +12,8 @@
 | `simplex_mlp` | logarithms of probabilities, flattened | a vector |
 
 What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `FillMissing`, `Last`,
-`Log1p`. `GatedPixelCNN` is the network of `heads.Autoregressive`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
+`Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`. `GatedPixelCNN` is the
+network inside `heads.Autoregressive`.
 """
 
 from tfvae.networks.convolutional import conv, deconv

@@ -3,7 +3,7 @@
 from tfvae import heads, networks
 from tfvae.models import VAE
 from tfvae.priors import StandardNormal
-from tfvae.zoo._paper import Citation, paper, pair, warmed_elbo
+from tfvae.zoo._paper import Citation, pair, paper, warmed_elbo
 
 _TITLE = "PixelVAE: A Latent Variable Model for Natural Images"
 
