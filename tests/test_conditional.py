@@ -140,9 +140,15 @@ LENGTH_ONE = {
     "StudentT": (lambda n: heads.StudentT(n, scale=heads.PixelScale()), NUMBERS),
     "ZeroInflatedNegativeBinomial": (heads.ZeroInflatedNegativeBinomial, [0.0, 0.0, 7.0]),
 }
-MORE_THAN_ONE = {"OneHotCategorical", "Product", "PowerSpherical", "RelaxedCategorical"}  # or made of others
+MORE_THAN_ONE = {
+    "Autoregressive",
+    "OneHotCategorical",
+    "Product",
+    "PowerSpherical",
+    "RelaxedCategorical",
+}  # or of others
 NO_LIKELIHOOD = {"Point", "Coupling", "Householder", "InverseAutoregressive", "Planar", "Sylvester", "Incomplete"}
-NO_LIKELIHOOD |= {"Quantized"}
+NO_LIKELIHOOD |= {"Modality", "Quantized"}
 
 
 def test_every_head_is_tried_at_length_one():

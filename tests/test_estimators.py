@@ -53,7 +53,7 @@ def test_pairs_that_coincide(trace):
         (objectives.IWAE(12), iwae),
         (objectives.MIWAE(1, 12), iwae),
         (objectives.MIWAE(12, 1), elbo),
-        (objectives.MIWAE(3, 4), (logsumexp(weights.reshape(3, 4, 6), 1) - np.log(4)).mean(0)),
+        (objectives.MIWAE(3, 4), (logsumexp(weights.reshape(4, 3, 6), 0) - np.log(4)).mean(0)),
         (objectives.CIWAE(1.0, 12), elbo),
         (objectives.CIWAE(0.0, 12), iwae),
         (objectives.CIWAE(schedules.Linear(74), 12), (elbo + iwae) / 2),  # half at step 37
@@ -371,6 +371,8 @@ def _both(case, objective, theirs, **options):
         ours = objective.bound(trace, STEP)
         q = model.encoder(x)
         noise = tf.stop_gradient((trace.z - q.mean()) / q.stddev())
+        groups = options["sample_size"]  # which stand one after another there, and take turns here
+        noise = tf.gather(noise, np.arange(len(noise)).reshape(-1, groups).T.ravel())
         if "gradient_estimator" in options:
             stopped = tfd.MultivariateNormalDiag(tf.stop_gradient(q.mean()), tf.stop_gradient(q.stddev()))
             options["stopped_surrogate_posterior"] = stopped

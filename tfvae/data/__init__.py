@@ -4,6 +4,7 @@ from tfvae.data.arrays import from_arrays
 from tfvae.data.binarization import Binarization, DynamicBinarization, NoBinarization, StaticBinarization
 from tfvae.data.directory import from_directory
 from tfvae.data.loaders import load, names
+from tfvae.data.modalities import subsets
 from tfvae.data.prepared import DatasetNotAvailable
 from tfvae.data.quadrants import Quadrants
 from tfvae.data.splits import Splits
@@ -26,4 +27,5 @@ __all__ = [
     "stream",
     "stream_directory",
     "stream_tfrecords",
+    "subsets",
 ]

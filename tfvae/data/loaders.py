@@ -47,6 +47,7 @@ def load(
     | digit_counts | the same, as whole numbers from 0 to 16 | (8, 8, 1) | none |
     | digit_records | the same, as [standardised mean, label, 64 counts] | (66,) | none |
     | digit_rows | the same, as up to 8 rows of 8 pixels, above half or not | (8, 8) | none: it is binary |
+    | digit_labels | the same, as [64 pixels, a 1 in one of ten columns] | (74,) | dynamic, which keeps labels |
     | shapes | 4916, 614, 614, drawn, with five known factors | (32, 32, 1) | dynamic |
     | mnist, fashion_mnist | 50000, 10000 (the last of train), 10000 | (28, 28, 1) | dynamic |
     | binarized_mnist | 50000, 10000, 10000, the last two permuted | (28, 28, 1) | none: it is binary |
@@ -63,6 +64,8 @@ def load(
     digit_rows and jsb_chorales are sequences, [steps, event of a step], of different lengths: what is beyond the end of
     one is NaN, which `heads.Incomplete` scores as missing. The steps of a chorale are quarter notes, and its columns
     the keys of a piano, 21 to 108 in MIDI's numbers.
+    digit_labels holds two modalities side by side, for the likelihood
+    `heads.Product(heads.Modality(heads.Bernoulli(64)), heads.Modality(heads.OneHotCategorical(10)))`.
 
     shapes holds every combination of shape, scale, orientation, x and y once. Its labels are those factors, [n, 5] in
     the order of `data.shapes.FACTORS`, for `evaluation.disentanglement`.

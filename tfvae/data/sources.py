@@ -37,6 +37,11 @@ def digit_rows(images: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.
     return np.where(np.arange(8)[:, None] < lengths[:, None, None], rows, np.float32(np.nan))
 
 
+def digit_labels(images: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return uint8 pairs [n, 74] of an image and its label: 64 pixels from 0 to 16; ten columns, 16 in the label's."""
+    return np.concatenate([images.reshape(len(images), -1), 16 * np.eye(10, dtype=np.uint8)[labels]], 1)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Digits(Source):
     """scikit-learn's 1797 digits of 8 x 8 pixels in 0..16, split by class in parts of about 70, 15 and 15 %.
@@ -134,6 +139,7 @@ SOURCES: dict[str, Source] = {
     "digit_counts": Digits(binarization=NoBinarization(), divisor=1.0),
     "digit_records": Digits(binarization=NoBinarization(), divisor=1.0, examples=digit_records),
     "digit_rows": Digits(binarization=NoBinarization(), divisor=1.0, is_binary=True, examples=digit_rows),
+    "digit_labels": Digits(binarization=DynamicBinarization(), examples=digit_labels),
     "shapes": Shapes(binarization=DynamicBinarization()),
     # The sizes of Larochelle's split; its members cannot be told, because the prepared files are shuffled.
     "mnist": Prepared(tfds_name="mnist", binarization=DynamicBinarization(), held_out=10000),

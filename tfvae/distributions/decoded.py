@@ -7,14 +7,15 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.dialogue import Dialogue
+from tfvae.distributions.moments import shown
 from tfvae.random import Seed, draw, draw_each
 
 
 @singledispatch
 def decoded(p: tfd.Distribution, decoder: Callable, n: tf.Tensor | int, seed: Seed) -> tuple[tf.Tensor, tf.Tensor]:
-    """Draw z of n examples from a prior, [n, D], and return the means of x given it, [n, *event], and z."""
+    """Draw z of n examples from a prior, [n, D], and return what is shown of x given it, [n, *event], and z."""
     z = draw_each(p, n, seed)
-    return decoder(z).mean(), z
+    return shown(decoder(z), seed), z
 
 
 @decoded.register(Dialogue)

@@ -6,7 +6,7 @@ from functools import singledispatch
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.random import as_seed, draw
+from tfvae.random import Seed, as_seed, draw
 
 DRAWS = 64
 SEED = 64  # a tensor made on import would start TensorFlow before its devices are configured
@@ -32,6 +32,16 @@ def moments(q: tfd.Distribution) -> tuple[tf.Tensor, tf.Tensor]:
     """
     mean, stddev = _closed(q.mean), _closed(q.stddev)
     return _estimated(q) if mean is None or stddev is None else (mean, stddev)
+
+
+@singledispatch
+def shown(px: tfd.Distribution, seed: Seed | None = None) -> tf.Tensor:
+    """Return what stands for a likelihood where an image is shown, [*batch_shape, *event]: its mean.
+
+    Unless it has none in closed form and the family registers something else, such as a draw: by the seed, or by noise
+    that is always the same.
+    """
+    return px.mean()
 
 
 @centre.register(tfd.PowerSpherical)

@@ -128,6 +128,74 @@ class SelfMaskedElements(ObservedElements):
         return p.loc + p.scale * tf.reshape(nodes, shape), tf.reshape(weights, shape)
 
 
+class ObservedWhole(tfd.AutoCompositeTensorDistribution):
+    """A distribution of a vector that is scored where it was observed, and is NaN in all places where it was not.
+
+        log p(x_o) = log p(x) or 0
+
+    Args:
+        distribution: of the vector, with batch shape [...].
+        fill: a vector on its support, which takes the place of a missing one, so that no gradient is NaN.
+        name: of the distribution.
+
+    Example:
+        >>> px = ObservedWhole(tfd.OneHotCategorical(logits=[0.0, 0.0]), [1.0, 0.0])
+        >>> float(px.log_prob([float("nan"), float("nan")]))
+        0.0
+    """
+
+    def __init__(self, distribution: tfd.Distribution, fill: np.ndarray, name: str = "ObservedWhole"):
+        self.distribution, self.fill = distribution, fill
+        super().__init__(
+            dtype=distribution.dtype,
+            reparameterization_type=distribution.reparameterization_type,
+            validate_args=False,
+            allow_nan_stats=True,
+            parameters={"distribution": distribution, "fill": fill, "name": name},
+            name=name,
+        )
+
+    @classmethod
+    def _parameter_properties(cls, dtype: tf.DType, num_classes: int | None = None) -> dict:
+        own = {"fill": util.ParameterProperties(event_ndims=None, is_preferred=False)}
+        return {"distribution": util.BatchedComponentProperties(), **own}
+
+    def _batch_shape(self) -> tf.TensorShape:
+        return self.distribution.batch_shape
+
+    def _batch_shape_tensor(self) -> tf.Tensor:
+        return self.distribution.batch_shape_tensor()
+
+    def _event_shape(self) -> tf.TensorShape:
+        return self.distribution.event_shape
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return self.distribution.event_shape_tensor()
+
+    def missing_mean(self) -> tf.Tensor:
+        """Return the mean given z and that it is missing, [..., D]."""
+        return self.mean()
+
+    def missing_draw(self, seed: Seed) -> tf.Tensor:
+        """Draw the vector given z and that it is missing, [..., D]."""
+        return draw(self.distribution, 1, seed)[0]
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        missing = tf.reduce_all(tf.math.is_nan(x), -1)
+        known = tf.where(missing[..., None], tf.cast(self.fill, x.dtype), x)
+        score = self.distribution.log_prob(known)
+        return tf.where(missing, tf.zeros([], score.dtype), score)
+
+    def _mean(self) -> tf.Tensor:
+        return self.distribution.mean()
+
+    def _variance(self) -> tf.Tensor:
+        return self.distribution.variance()
+
+    def _sample_n(self, n: tf.Tensor, seed: object = None) -> tf.Tensor:
+        return self.distribution.sample(n, seed=seed)
+
+
 def _hermite(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and log-weights of the mean over a standard normal variable."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(count)

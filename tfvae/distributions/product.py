@@ -6,6 +6,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util
 
+from tfvae.random import Seed, another, draw
+
 
 class Product(tfd.AutoCompositeTensorDistribution):
     """Independent distributions of vectors, of which one draw is the concatenation.
@@ -60,6 +62,18 @@ class Product(tfd.AutoCompositeTensorDistribution):
 
     def _mean(self) -> tf.Tensor:
         return tf.concat([d.mean() for d in self.distributions], -1)
+
+    def missing_mean(self) -> tf.Tensor:
+        """Return the mean of each vector given that it is missing, side by side."""
+        return tf.concat([d.missing_mean() if hasattr(d, "missing_mean") else d.mean() for d in self.distributions], -1)
+
+    def missing_draw(self, seed: Seed) -> tf.Tensor:
+        """Draw each vector given that it is missing, side by side."""
+        seeds = [another(seed, number) for number in range(len(self.distributions))]
+        return tf.concat([
+            d.missing_draw(own) if hasattr(d, "missing_draw") else draw(d, 1, own)[0]
+            for d, own in zip(self.distributions, seeds, strict=True)
+        ], -1)  # fmt: skip
 
     def _variance(self) -> tf.Tensor:
         return tf.concat([d.variance() for d in self.distributions], -1)

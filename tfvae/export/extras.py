@@ -5,7 +5,7 @@ import abc
 import numpy as np
 import tensorflow as tf
 
-from tfvae.distributions.moments import centre
+from tfvae.distributions.moments import centre, shown
 from tfvae.errors import ExportError, positive_int
 from tfvae.evaluation.anomaly import Calibration, NegativeELBO
 from tfvae.export.inputs import alike, encodable, noise, on_support, or_nan, single
@@ -155,7 +155,7 @@ class Interpolate(Extra):
             t = tf.cast(tf.range(steps), a.dtype) / tf.cast(steps - 1, a.dtype)
             z = a + t[:, None, None] * (b - a)  # [T, B, D]
             holds = tf.logical_and(encodable(model, x_a, *c), encodable(model, x_b, *c))  # [B]
-            return or_nan(holds[None], {"x": at.decoder(z).mean()})  # [T, B, *event]
+            return or_nan(holds[None], {"x": shown(at.decoder(z))})  # [T, B, *event]
 
         return {"interpolate": signature(model, interpolate, "x_a", "x_b", *model.condition.names, "steps")}
 

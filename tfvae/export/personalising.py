@@ -27,8 +27,8 @@ class Personalise(Extra):
     the ELBO. From examples of which one is off the support comes an adapter of NaN; one of another size is refused.
 
     Raises:
-        ExportError: if the decoder is not a network with a head of this library, the model has no rate, or the
-            posterior is sampled by TFP alone.
+        ExportError: if the decoder is not a network with a head of this library or p(x | z) has no mean in closed form,
+            the model has no rate, or the posterior is sampled by TFP alone.
 
     Reference: E. Ben Zaken, S. Ravfogel and Y. Goldberg, "BitFit: Simple Parameter-efficient Fine-tuning for
     Transformer-based Masked Language-models", 2022, which trains biases alone, https://arxiv.org/abs/2106.10199.
@@ -47,12 +47,23 @@ class Personalise(Extra):
                 "Expected a decoder of a network and a head, whose last bias can be adapted, to offer personalise. "
                 f"Received: {type(model.decoder).__name__}"
             )
+        _require_mean(model)
         personal = _Personal(model, model.decoder.network, model.decoder.head)
         return {
             "personalise": signature(model, personal.adapt, "x", "adapter", "learning_rate", "steps", "seed"),
             "decode_personalised": signature(model, personal.decode, "z", "adapter"),
             "elbo_personalised": signature(model, personal.elbo, "x", "adapter", "seed"),
         }
+
+
+def _require_mean(model: AbstractVAE) -> None:
+    px = model.decoder(tf.zeros([1, model.fits.latent_dim], model.variable_dtype))
+    try:
+        px.mean()
+    except NotImplementedError as error:
+        raise ExportError(
+            f"Expected a likelihood with a mean in closed form, to offer personalise. Received: {px.name}"
+        ) from error
 
 
 class _Personal(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import tensorflow as tf
 
 from tfvae.distributions.decoded import decoded
-from tfvae.distributions.moments import moments
+from tfvae.distributions.moments import moments, shown
 from tfvae.distributions.proposals import proposal
 from tfvae.errors import ExportError
 from tfvae.export.extras import Extra
@@ -64,7 +64,7 @@ def _every(model: AbstractVAE) -> dict[str, Signature]:
         return or_nan(encodable(model, x, *c), {"mean": mean, "stddev": stddev})
 
     def decode(z: tf.Tensor, *c: tf.Tensor) -> dict:
-        return or_nan(finite(z, *c), {"mean": model.given(*c).decoder(z).mean()})
+        return or_nan(finite(z, *c), {"mean": shown(model.given(*c).decoder(z))})
 
     def generate(n: tf.Tensor, seed: tf.Tensor) -> dict:
         x, z = decoded(model.prior(), model.decoder, n, noise(seed))

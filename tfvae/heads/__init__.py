@@ -1,6 +1,7 @@
 """Heads: features to `tfd.Distribution`. A posterior and a likelihood are the same kind of object."""
 
 from tfvae.heads.autoregressive import InverseAutoregressive
+from tfvae.heads.autoregressive_pixels import Autoregressive
 from tfvae.heads.base import Head
 from tfvae.heads.bernoulli import Bernoulli
 from tfvae.heads.beta import Beta
@@ -14,6 +15,7 @@ from tfvae.heads.incomplete import Incomplete
 from tfvae.heads.laplace import Laplace
 from tfvae.heads.low_rank_normal import LowRankNormal
 from tfvae.heads.mechanisms import AtRandom, Mechanism, SelfMasking
+from tfvae.heads.modality import Modality
 from tfvae.heads.normal import DiagonalNormal, Normal
 from tfvae.heads.normal_mixture import NormalMixture
 from tfvae.heads.one_hot import OneHotCategorical
@@ -54,6 +56,7 @@ __all__ = [
     "UNIT_INTERVAL",
     "Affine",
     "AtRandom",
+    "Autoregressive",
     "Bernoulli",
     "Beta",
     "ByGradient",
@@ -72,6 +75,7 @@ __all__ = [
     "Laplace",
     "LowRankNormal",
     "Mechanism",
+    "Modality",
     "MovingAverage",
     "NegativeBinomial",
     "Normal",

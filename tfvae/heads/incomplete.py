@@ -1,7 +1,5 @@
 """Likelihoods of data with parts missing."""
 
-from dataclasses import replace
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -11,7 +9,7 @@ from tfvae.errors import IncompatibleParts
 from tfvae.heads.base import Head
 from tfvae.heads.mechanisms import AtRandom, Mechanism
 from tfvae.heads.scales import OptimalScale
-from tfvae.heads.support import Support
+from tfvae.heads.support import or_missing
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -54,7 +52,7 @@ class Incomplete(Head):
             )
         super().__init__(head.event_shape, **kwargs)
         self.head, self.width, self.compiles = head, head.width, head.compiles
-        self.support = _or_missing(head.support)
+        self.support = or_missing(head.support)
         self._fill = next(value for value in (0.0, 0.5, 1.0) if np.all(head.support.contains(np.array([value]))))
         head.built = True  # its linear layer is this one's
         zeros = tf.zeros([1, *head.event_shape[:-1], head.width], self.variable_dtype)
@@ -92,14 +90,3 @@ class Incomplete(Head):
 
 
 _PARTS = ("head", "mechanism")
-
-
-def _or_missing(support: Support) -> Support:
-    """Return a support with NaN in it, which has no bits per dimension, since their number differs."""
-    return replace(
-        support,
-        description=f"{support.description}, or NaN where a value is missing",
-        contains=lambda x: tf.logical_or(tf.math.is_nan(tf.cast(x, tf.float32)), support.contains(x)),
-        discrete=False,
-        missing=True,
-    )

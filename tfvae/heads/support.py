@@ -16,6 +16,7 @@ class Support:
         advice: what a user should change.
         discrete: whether the values are single points, so that a density is a probability and has bits per dimension.
         missing: whether NaN is among the values, for one that was not observed.
+        whole: whether what is missing is all along the last axis, or nothing.
         blocks: where it depends on the column, the columns and the support of each block along the last axis.
     """
 
@@ -24,6 +25,7 @@ class Support:
     advice: str
     discrete: bool = False
     missing: bool = False
+    whole: bool = False
     blocks: tuple[tuple[slice, "Support"], ...] = ()
 
     @property
@@ -34,6 +36,23 @@ class Support:
     def parts(self) -> tuple[tuple[slice, "Support"], ...]:
         """Return the columns of the last axis that share a support, and that support: one pair, if all do."""
         return self.blocks or ((slice(None), self),)
+
+
+def or_missing(support: Support, whole: bool = False) -> Support:
+    """Return a support with NaN in it, which has no bits per dimension, since their number differs."""
+
+    def contains(x: tf.Tensor) -> tf.Tensor:
+        missing = tf.math.is_nan(tf.cast(x, tf.float32))
+        return tf.logical_or(tf.reduce_all(missing, -1, keepdims=True) if whole else missing, support.contains(x))
+
+    return replace(
+        support,
+        description=f"{support.description}, or NaN where {'all values are' if whole else 'a value is'} missing",
+        contains=contains,
+        discrete=False,
+        missing=True,
+        whole=whole,
+    )
 
 
 def side_by_side(parts: Sequence[tuple[int, Support]]) -> Support:
@@ -52,6 +71,7 @@ def side_by_side(parts: Sequence[tuple[int, Support]]) -> Support:
         lambda x: tf.concat([block.contains(x[..., columns]) for columns, block in blocks], -1),
         "Each column needs values that its head scores.",
         all(block.discrete for _, block in blocks),
+        any(block.missing for _, block in blocks),
         blocks=tuple(blocks),
     )
 

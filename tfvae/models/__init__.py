@@ -4,6 +4,7 @@ from tfvae.models.base import AbstractModel
 from tfvae.models.conditional import ConditionalModel
 from tfvae.models.conditional_vae import ConditionalVAE
 from tfvae.models.directed import DirectedModel
+from tfvae.models.experts import MixtureOfExperts, MixtureOfProducts, ProductOfExperts
 from tfvae.models.graph import Given, Variable
 from tfvae.models.hierarchy import BottomUp, Ladder, TopDown
 from tfvae.models.ladder import LadderVAE
@@ -28,6 +29,9 @@ __all__ = [
     "Given",
     "Ladder",
     "LadderVAE",
+    "MixtureOfExperts",
+    "MixtureOfProducts",
+    "ProductOfExperts",
     "QuantizedVAE",
     "SemiSupervised",
     "SequentialVAE",

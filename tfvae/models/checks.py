@@ -120,10 +120,10 @@ class Checker(AbstractChecker):
             self._refuse_shape(data.stored.values.shape)
         if self.support.elementwise:
             self._refuse_outside(data.distinct())
-        elif data.binarization.draws:
-            self._refuse_outside(np.stack([np.full(self.event_shape, bit, np.float32) for bit in (0, 1)]))
-        else:
-            self._refuse_outside(data.stored.values / np.float32(data.stored.divisor))
+            return
+        values = data.stored.values / np.float32(data.stored.divisor)
+        for drawn in (np.floor(values), np.ceil(values)) if data.binarization.draws else (values,):
+            self._refuse_outside(drawn)  # what is 0 or 1 already stays so, in every column
 
     def _refuse_outside(self, values: np.ndarray) -> None:
         for columns, support in self.support.parts():

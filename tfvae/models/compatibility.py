@@ -115,10 +115,13 @@ def _check_dtypes(dtype: str, q: tfd.Distribution, p: tfd.Distribution, px: tfd.
 def _check_gaps(
     encoder: keras.Model, event_shape: tuple[int, ...], support: Support, dtype: str, condition: "Conditioning"
 ) -> None:
-    """Try an example of which every other value is missing, the first among them, if values may be."""
+    """Try an example of which all that may be missing is, of single values every other one."""
     if not support.missing:
         return
-    x = tf.reshape(tf.where(tf.range(math.prod(event_shape)) % 2 == 0, math.nan, 0.0), [1, *event_shape])
+    x = np.where(np.arange(math.prod(event_shape)) % 2 == 0, np.nan, 0.0).reshape([1, *event_shape])
+    for columns, block in support.parts():
+        if block.whole or not block.missing:
+            x[..., columns] = np.nan if block.whole else 0.0
     q = distribution_of("encoder", encoder(condition.beside(tf.cast(x, dtype), 1)))
     z = centre(q)
     known = tf.math.is_finite(z if _is_point(q) else tf.reduce_sum(z) + q.log_prob(z))  # the deviation's too

@@ -9,6 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.conditional import Conditional
 from tfvae.distributions.chain import Chain
+from tfvae.distributions.experts import product
 from tfvae.errors import IncompatibleParts
 from tfvae.models.graph import joined
 from tfvae.priors.hierarchy import Hierarchy, normal_size
@@ -211,7 +212,7 @@ class Ladder(_Descending):
     def call(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
         seen = [part(h, training=training) for part, h in zip(self.parts, self.climb(x, training), strict=True)]
         pairs = zip(self.prior.below, seen[1:], strict=True)
-        down = [lambda drawn, p=p, own=own: product(own, p(drawn[-1], training=training)) for p, own in pairs]
+        down = [lambda drawn, p=p, own=own: product([own, p(drawn[-1], training=training)]) for p, own in pairs]
         return self.chain([lambda _: seen[0], *down])
 
     def get_config(self) -> dict:
@@ -222,13 +223,6 @@ class Ladder(_Descending):
         parts = {name: _parts(config[name], custom_objects) for name in _LISTS}
         prior = keras.saving.deserialize_keras_object(config["prior"], custom_objects=custom_objects)
         return cls(**{**config, **parts, "prior": prior})
-
-
-def product(a: tfd.MultivariateNormalDiag, b: tfd.MultivariateNormalDiag) -> tfd.MultivariateNormalDiag:
-    """Return the normalised product of two diagonal normals."""
-    first, second = 1.0 / tf.square(a.stddev()), 1.0 / tf.square(b.stddev())
-    total = first + second
-    return tfd.MultivariateNormalDiag((a.mean() * first + b.mean() * second) / total, tf.math.rsqrt(total))
 
 
 def _parts(configs: list, custom_objects: dict | None) -> list:

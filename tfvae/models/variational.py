@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.decoded import decoded
-from tfvae.distributions.moments import centre
+from tfvae.distributions.moments import centre, shown
 from tfvae.errors import IncompatibleParts, positive_int
 from tfvae.models import checks, compatibility, execution, fitting, sharing, summary
 from tfvae.models.at import UNCONDITIONAL, Conditionals, Conditioning
@@ -209,7 +209,7 @@ class AbstractVAE(AbstractModel):
 
     def call(self, x: Batch) -> tf.Tensor:
         at, own = self.at(x)
-        return at.decoder(centre(at.encoder(own))).mean()
+        return shown(at.decoder(centre(at.encoder(own))))
 
     def reconstruct(self, x: object) -> np.ndarray:
         """Return the mean of p(x | z) at the centre of q(z | x), of the shape of x: an array or a data set.

@@ -15,7 +15,8 @@
 What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `CodeGrid`, `FillMissing`,
 `Last`, `Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`. `Concatenated`
 and `AsChannels` make a network of several inputs of one: of x and a condition, of z and a condition.
-Of sequences, a model remembers `Latest` or `Recurrent`, and looks ahead through `Backward`.
+Of sequences, a model remembers `Latest` or `Recurrent`, and looks ahead through `Backward`. `GatedPixelCNN` is the
+network inside `heads.Autoregressive`.
 """
 
 from tfvae.networks.causal import CausalTransformer, CodeGrid
@@ -23,6 +24,7 @@ from tfvae.networks.convolutional import conv, deconv
 from tfvae.networks.dense import Last, mlp, simplex_mlp
 from tfvae.networks.gated import GatedDense, gated
 from tfvae.networks.missing import FillMissing
+from tfvae.networks.pixels import GatedPixelCNN
 from tfvae.networks.recurrent import Backward, Latest, Recurrent
 from tfvae.networks.residual import ResidualBlock, residual_down, residual_up
 from tfvae.networks.several import AsChannels, Concatenated
@@ -38,6 +40,7 @@ __all__ = [
     "Concatenated",
     "FillMissing",
     "GatedDense",
+    "GatedPixelCNN",
     "Last",
     "Latest",
     "Log1p",

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.distributions.experts import EqualMixture
 from tfvae.errors import IncompatibleParts, positive_int
 from tfvae.objectives.base import Objective
 from tfvae.objectives.configured import Configured
@@ -63,6 +64,11 @@ class DReG(Configured, Objective):
 
     def check(self, q: tfd.Distribution, p: tfd.Distribution) -> None:
         _check_fixable(q, self)
+        if isinstance(q, EqualMixture):
+            raise IncompatibleParts(
+                "Expected a posterior whose draws are independent, not stratified, or else the gradient is biased; use "
+                f"objectives.IWAE or objectives.MIWAE. Received: posterior {q.name}, objective DReG"
+            )
 
     def bound(self, trace: Trace, step: tf.Tensor) -> tf.Tensor:
         weights = _path_weights(trace)  # [K, B]

@@ -52,6 +52,8 @@ class MIWAE(Configured, Objective):
 
         E[1/M sum_m log 1/K sum_k w_mk] <= log p(x)
 
+    Samples go to the groups in turn, so that those of a `models.MixtureOfExperts` with M experts have one expert each.
+
     Args:
         groups: M, how many bounds are averaged.
         samples_per_group: K, how many z each of them takes; M K are drawn for each example.
@@ -75,8 +77,8 @@ class MIWAE(Configured, Objective):
 
     def bound(self, trace: Trace, step: tf.Tensor) -> tf.Tensor:
         weights = trace.log_weights
-        grouped = tf.reshape(weights, [self.groups, -1, tf.shape(weights)[1]])  # [M, K, B]
-        return tf.reduce_mean(log_mean_exp(grouped, 1), 0)  # [B]
+        grouped = tf.reshape(weights, [-1, self.groups, tf.shape(weights)[1]])  # [K, M, B]
+        return tf.reduce_mean(log_mean_exp(grouped), 0)  # [B]
 
 
 @keras.saving.register_keras_serializable(package="tfvae")

@@ -35,7 +35,7 @@ DEFAULTS = {
     "shapes": Defaults(latent_dim=10, units=(400, 200), epochs=60),
     "binarized_mnist": Defaults(latent_dim=50, epochs=30),
 }
-for _small in ("digit_counts", "digit_records", "digit_rows"):
+for _small in ("digit_counts", "digit_labels", "digit_records", "digit_rows"):
     DEFAULTS[_small] = DEFAULTS["digits"]
 
 

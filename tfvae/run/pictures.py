@@ -10,6 +10,7 @@ from scipy.stats import norm
 from sklearn.decomposition import PCA
 
 from tfvae.data import Splits
+from tfvae.distributions.moments import shown
 from tfvae.files import replacing
 from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE
@@ -88,7 +89,7 @@ def manifold(model: AbstractVAE, size: int = 20) -> Figure:
     """Draw E[x | z] on a grid of z = (z_1, z_2), equally spaced in prior probability."""
     line = norm.ppf((np.arange(size) + 0.5) / size)
     z = np.stack(np.meshgrid(line, line[::-1]), -1).reshape(-1, 2).astype(model.variable_dtype)
-    means = model.decoder(z).mean().numpy()
+    means = shown(model.decoder(z)).numpy()
     return _grid(
         means.reshape(size, size, *means.shape[1:]),
         "latent map: E[x | z], z_1 to the right, z_2 upwards, equal steps of prior probability",

@@ -26,6 +26,10 @@ from tfvae.zoo.ladder import ladder
 from tfvae.zoo.laplace import laplace
 from tfvae.zoo.miwae import miwae
 from tfvae.zoo.mixed_vae import mixed_vae
+from tfvae.zoo.mmvae import mmvae
+from tfvae.zoo.mopoe import mopoe
+from tfvae.zoo.mvae import mvae
+from tfvae.zoo.pixel_vae import pixel_vae
 from tfvae.zoo.planar import planar
 from tfvae.zoo.rae_gp import rae_gp
 from tfvae.zoo.rae_l2 import rae_l2
@@ -70,6 +74,10 @@ __all__ = [
     "laplace",
     "miwae",
     "mixed_vae",
+    "mmvae",
+    "mopoe",
+    "mvae",
+    "pixel_vae",
     "planar",
     "rae_gp",
     "rae_l2",
