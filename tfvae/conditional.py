@@ -3,11 +3,33 @@
 The only place that folds sample axes into the batch: networks see [S*B, ...], distributions have batch shape [S, B].
 """
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.heads.base import Head
+
+
+def folded(function: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor, event_rank: int) -> tf.Tensor:
+    """Return what a function that knows one batch axis makes of values with any axes before those of their event.
+
+    Example:
+        >>> import numpy as np, tfvae
+        >>> from tfvae.conditional import folded
+        >>> folded(tfvae.networks.mlp(4), np.zeros([5, 3, 2], "float32"), event_rank=1).shape
+        TensorShape([5, 3, 4])
+    """
+    values = tf.convert_to_tensor(values)
+    shape, axes = tf.shape(values), values.shape.rank - event_rank  # how many axes stand before the event
+    if axes == 1:
+        return function(values)
+    flat = tf.reshape(values, tf.concat([[-1], shape[axes:]], 0))  # [S*B, ...]
+    found = function(tf.ensure_shape(flat, [None, *values.shape[axes:]]))
+    unfolded = tf.reshape(found, tf.concat([shape[:axes], tf.shape(found)[1:]], 0))  # [S, B, ...]
+    unfolded.set_shape([*values.shape[:axes], *found.shape[1:]])
+    return unfolded
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -69,16 +91,11 @@ class Conditional(keras.Model):
             self.head.build(self.network.compute_output_shape(input_shape))
 
     def call(self, parents: tf.Tensor, training: bool = False) -> tfd.Distribution:
-        shape = tf.shape(parents)
-        axes = parents.shape.rank - self._parents_rank + 1  # how many axes stand before the event
-        flat = parents if axes == 1 else tf.reshape(parents, tf.concat([[-1], shape[axes:]], 0))  # [S*B, ...]
-        flat = tf.ensure_shape(flat, [None, *parents.shape[axes:]]) if axes != 1 else flat
-        parameters = self.head.parameters(self.network(flat, training=training))
-        if axes != 1:
-            unfolded = tf.reshape(parameters, tf.concat([shape[:axes], tf.shape(parameters)[1:]], 0))  # [S, B, ...]
-            unfolded.set_shape([*parents.shape[:axes], *parameters.shape[1:]])
-            parameters = unfolded
-        return self.head.distribution(parameters)
+        return self.head.distribution(
+            folded(
+                lambda flat: self.head.parameters(self.network(flat, training=training)), parents, self._parents_rank - 1
+            )
+        )
 
     def get_config(self) -> dict:
         return {

@@ -1,7 +1,7 @@
 """Groups of latent variables that are drawn one after another."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -11,23 +11,31 @@ from tfvae.distributions.moments import centre
 from tfvae.errors import IncompatibleParts
 from tfvae.random import Seed, another, draw, draw_and_score, has_rule, normal_like
 
-Conditional: TypeAlias = Callable[[Sequence[tf.Tensor]], tfd.Distribution]
+State: TypeAlias = Any  # what a chain remembers of the groups drawn so far
+Conditional: TypeAlias = Callable[[State], tfd.Distribution]
+
+
+def remember(drawn: Sequence[tf.Tensor], z: tf.Tensor, number: int) -> Sequence[tf.Tensor]:
+    """Return all groups drawn so far, the last one being z: the state of a chain that is told no other."""
+    return (*drawn, z)
 
 
 class Chain(tfd.Distribution):
     """The distribution of a vector in groups, each of which depends on those drawn before it.
 
-        q(z) = prod_i q(z_i | z_1, ..., z_{i-1})
+        q(z) = prod_i q(z_i | z_1, ..., z_{i-1}) = prod_i q(z_i | h_{i-1}),   h_i = follow(h_{i-1}, z_i, i)
 
     The groups stand in z in the order `places`, which lets two chains that draw the same groups in opposite orders be
     compared. All but the first to be drawn are diagonal normals, so that a draw depends on its seed and on its number
     alone. Mean and deviation have no closed form; `tfvae.distributions.centre` goes down the chain by centres.
 
     Args:
-        conditionals: in the order of drawing, each from the groups drawn so far to the distribution of the next; the
-            first is given none.
+        conditionals: in the order of drawing, each from the state to the distribution of the next group.
         sizes: how long each group is, in the order of drawing.
         places: where each group stands in z, in the order of drawing: 0 is the left.
+        state: h_0, what the first conditional is given; nothing drawn yet.
+        follow: from a state, the group that is drawn then and its number from 0 upwards to the next state; all that
+            was drawn, in order, if not given. One of a fixed size makes the work linear in the number of groups.
         name: name of the distribution.
 
     Raises:
@@ -49,7 +57,13 @@ class Chain(tfd.Distribution):
     """
 
     def __init__(
-        self, conditionals: Sequence[Conditional], sizes: Sequence[int], places: Sequence[int], name: str = "Chain"
+        self,
+        conditionals: Sequence[Conditional],
+        sizes: Sequence[int],
+        places: Sequence[int],
+        state: State = (),
+        follow: Callable[[State, tf.Tensor, int], State] = remember,
+        name: str = "Chain",
     ):
         parameters = dict(locals())
         if not len(conditionals) == len(sizes) == len(places) or sorted(places) != list(range(len(sizes))):
@@ -58,10 +72,11 @@ class Chain(tfd.Distribution):
                 f"{len(conditionals)} conditionals, sizes={list(sizes)}, places={list(places)}"
             )
         self.conditionals, self.places = tuple(conditionals), tuple(places)
+        self.state, self.follow = state, follow
         by_place = dict(zip(places, sizes, strict=True))
         self.lengths = tuple(by_place[place] for place in range(len(sizes)))
         """How long each group is, as they stand in z."""
-        self.first = conditionals[0]([])
+        self.first = conditionals[0](state)
         """The distribution of the group that is drawn first."""
         super().__init__(
             dtype=self.first.dtype,
@@ -92,11 +107,16 @@ class Chain(tfd.Distribution):
 
     def each(self, z: tf.Tensor) -> list[tfd.Distribution]:
         """Return the distribution of each group, as they stand in z, given those of z that are drawn before it."""
-        parts, found = self.split(z), {self.places[0]: self.first}
-        drawn = [parts[place] for place in self.places]
-        for number, (place, conditional) in enumerate(zip(self.places[1:], self.conditionals[1:], strict=True), 1):
-            found[place] = conditional(drawn[:number])
-        return [found[place] for place in range(len(found))]
+        parts, found = self.split(z), [self.first]
+        order = iter([parts[place] for place in self.places])
+
+        def go_on(q: tfd.Distribution, number: int) -> tf.Tensor:
+            found.append(q)
+            return next(order)
+
+        self.walk(lambda _: next(order), go_on)
+        by_place = dict(zip(self.places, found, strict=True))
+        return [by_place[place] for place in range(len(found))]
 
     def log_probs(self, z: tf.Tensor) -> list[tf.Tensor]:
         """Return the log-density of each group, as they stand in z, given those drawn before it, [...] each."""
@@ -107,9 +127,10 @@ class Chain(tfd.Distribution):
 
     def walk(self, begin: Callable, go_on: Callable) -> list[tf.Tensor]:
         """Return the groups in the order of drawing: the first by `begin`, the others by `go_on` and their number."""
-        drawn = [begin(self.first)]
+        drawn, state = [begin(self.first)], self.state
         for number, conditional in enumerate(self.conditionals[1:], 1):
-            drawn.append(go_on(conditional(drawn), number))
+            state = self.follow(state, drawn[-1], number - 1)
+            drawn.append(go_on(conditional(state), number))
         return drawn
 
     def _sample_n(self, n: tf.Tensor, seed: object = None) -> tf.Tensor:

@@ -13,7 +13,7 @@ from tfvae.heads.incomplete import Incomplete
 from tfvae.heads.laplace import Laplace
 from tfvae.heads.low_rank_normal import LowRankNormal
 from tfvae.heads.mechanisms import AtRandom, Mechanism, SelfMasking
-from tfvae.heads.normal import DiagonalNormal, Normal
+from tfvae.heads.normal import DiagonalNormal, GridNormal, Normal
 from tfvae.heads.normal_mixture import NormalMixture
 from tfvae.heads.one_hot import OneHotCategorical
 from tfvae.heads.planar import Planar
@@ -57,6 +57,7 @@ __all__ = [
     "DiagonalNormal",
     "FixedScale",
     "FullNormal",
+    "GridNormal",
     "Head",
     "Householder",
     "Incomplete",

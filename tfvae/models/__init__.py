@@ -4,6 +4,7 @@ from tfvae.models.base import AbstractModel
 from tfvae.models.conditional import ConditionalModel
 from tfvae.models.directed import DirectedModel
 from tfvae.models.graph import Given, Variable
+from tfvae.models.guided import Guided, LastState
 from tfvae.models.hierarchy import BottomUp, Ladder, TopDown
 from tfvae.models.ladder import LadderVAE
 from tfvae.models.semi_supervised import SemiSupervised
@@ -19,8 +20,10 @@ __all__ = [
     "ConditionalModel",
     "DirectedModel",
     "Given",
+    "Guided",
     "Ladder",
     "LadderVAE",
+    "LastState",
     "SemiSupervised",
     "TopDown",
     "Trace",

@@ -11,15 +11,15 @@
 | `count_mlp` | counts, flattened | a vector |
 | `simplex_mlp` | logarithms of probabilities, flattened | a vector |
 
-What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `FillMissing`, `Last`,
-`Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
+What they are made of and Keras lacks are layers: `GatedDense`, `Residual`, which `bottleneck` returns, `ResidualBlock`,
+`Columns`, `FillMissing`, `Last`, `Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
 """
 
 from tfvae.networks.convolutional import conv, deconv
 from tfvae.networks.dense import Last, mlp, simplex_mlp
 from tfvae.networks.gated import GatedDense, gated
 from tfvae.networks.missing import FillMissing
-from tfvae.networks.residual import ResidualBlock, residual_down, residual_up
+from tfvae.networks.residual import Residual, ResidualBlock, bottleneck, residual_down, residual_up
 from tfvae.networks.signals import conv1d, deconv1d
 from tfvae.networks.tabular import Columns, Log1p, columns, count_mlp
 
@@ -29,7 +29,9 @@ __all__ = [
     "GatedDense",
     "Last",
     "Log1p",
+    "Residual",
     "ResidualBlock",
+    "bottleneck",
     "columns",
     "conv",
     "conv1d",

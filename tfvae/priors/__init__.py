@@ -2,6 +2,7 @@
 
 from tfvae.priors.base import Prior
 from tfvae.priors.categorical import UniformCategorical
+from tfvae.priors.descent import Descent
 from tfvae.priors.flow import FlowPrior
 from tfvae.priors.hierarchy import Hierarchy
 from tfvae.priors.laplace import StandardLaplace
@@ -12,6 +13,7 @@ from tfvae.priors.standard import StandardNormal
 from tfvae.priors.vamp import VampPrior
 
 __all__ = [
+    "Descent",
     "FlowPrior",
     "Hierarchy",
     "Learned",

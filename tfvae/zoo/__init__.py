@@ -35,6 +35,7 @@ from tfvae.zoo.sylvester import sylvester
 from tfvae.zoo.two_stage import two_stage
 from tfvae.zoo.vae import vae
 from tfvae.zoo.vamp import vamp
+from tfvae.zoo.very_deep import very_deep
 from tfvae.zoo.wae_mmd import wae_mmd
 
 __all__ = [
@@ -73,5 +74,6 @@ __all__ = [
     "two_stage",
     "vae",
     "vamp",
+    "very_deep",
     "wae_mmd",
 ]
