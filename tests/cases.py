@@ -74,4 +74,5 @@ CASES = {
     "hvae": case(zoo.hvae, False, units=(16,)),
     "hvae_vamp": case(zoo.hvae_vamp, False, units=(16,), components=3),
     "ladder": case(zoo.ladder, False, latent_dim=4, units=(16, 8)),
+    "very_deep": case(zoo.very_deep, False, latent_dim=1, units=(8, 8), groups=(1, 2)),
 }

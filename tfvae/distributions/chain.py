@@ -1,7 +1,7 @@
 """Groups of latent variables that are drawn one after another."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -11,6 +11,7 @@ from tfvae.distributions.moments import centre
 from tfvae.errors import IncompatibleParts
 from tfvae.random import Seed, another, draw, draw_and_score, has_rule, normal_like
 
+T = TypeVar("T")
 State: TypeAlias = Any  # what a chain remembers of the groups drawn so far
 Conditional: TypeAlias = Callable[[State], tfd.Distribution]
 
@@ -73,8 +74,7 @@ class Chain(tfd.Distribution):
             )
         self.conditionals, self.places = tuple(conditionals), tuple(places)
         self.state, self.follow = state, follow
-        by_place = dict(zip(places, sizes, strict=True))
-        self.lengths = tuple(by_place[place] for place in range(len(sizes)))
+        self.lengths = tuple(self.in_place(sizes))
         """How long each group is, as they stand in z."""
         self.first = conditionals[0](state)
         """The distribution of the group that is drawn first."""
@@ -102,8 +102,12 @@ class Chain(tfd.Distribution):
 
     def join(self, drawn: Sequence[tf.Tensor]) -> tf.Tensor:
         """Return z, [..., D], of groups in the order of drawing."""
-        parts = dict(zip(self.places, drawn, strict=True))
-        return tf.concat([parts[place] for place in range(len(parts))], -1)
+        return tf.concat(self.in_place(drawn), -1)
+
+    def in_place(self, found: Sequence[T]) -> list[T]:
+        """Return what was found of each group in the order of drawing, as the groups stand in z."""
+        by_place = dict(zip(self.places, found, strict=True))
+        return [by_place[place] for place in range(len(by_place))]
 
     def each(self, z: tf.Tensor) -> list[tfd.Distribution]:
         """Return the distribution of each group, as they stand in z, given those of z that are drawn before it."""
@@ -115,8 +119,7 @@ class Chain(tfd.Distribution):
             return next(order)
 
         self.walk(lambda _: next(order), go_on)
-        by_place = dict(zip(self.places, found, strict=True))
-        return [by_place[place] for place in range(len(found))]
+        return self.in_place(found)
 
     def log_probs(self, z: tf.Tensor) -> list[tf.Tensor]:
         """Return the log-density of each group, as they stand in z, given those drawn before it, [...] each."""
@@ -161,22 +164,28 @@ def _moved(q: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Tens
     return loc + scale * normal_like(samples, loc[0], seed)
 
 
-@draw.register(Chain)
-def _draw(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
-    return q.join(
-        q.walk(
-            lambda first: draw(first, samples, seed),
-            lambda each, number: _moved(each, samples, another(seed, number)),
-        )
-    )
+class Drawn(NamedTuple):
+    """A draw of a chain, and what each group was drawn from; groups as they stand in z."""
+
+    z: tf.Tensor
+    """[S, *B, D]."""
+    each: list[tfd.Distribution]
+    """Of each group given those drawn before it."""
+    scores: list[tf.Tensor]
+    """The log-density of each, [S, *B]."""
 
 
-setattr(_draw, "holds", lambda q: has_rule(q.first))  # noqa: B010 (a type checker knows no such attribute)
+def draw_groups(q: Chain, samples: tf.Tensor | int, seed: Seed) -> Drawn:
+    """Draw and score z as `draw_and_score` does, going down once, and keep the groups apart.
 
-
-@draw_and_score.register(Chain)
-def _draw_and_score(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tuple[tf.Tensor, tf.Tensor]:
-    scores = []
+    Example:
+        >>> import numpy as np, tfvae
+        >>> from tfvae.distributions.chain import draw_groups
+        >>> q = tfvae.zoo.ladder((8, 8, 1), 4, units=(8, 8)).encoder(np.zeros([3, 8, 8, 1], "float32"))
+        >>> [score.shape for score in draw_groups(q, 5, tfvae.random.as_seed(0)).scores]
+        [TensorShape([5, 3]), TensorShape([5, 3])]
+    """
+    found, scores = [q.first], []
 
     def begin(first: tfd.Distribution) -> tf.Tensor:
         z, log_q = draw_and_score(first, samples, seed)
@@ -185,11 +194,26 @@ def _draw_and_score(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tuple[tf.
 
     def go_on(each: tfd.Distribution, number: int) -> tf.Tensor:
         z = _moved(each, samples, another(seed, number))
+        found.append(each)
         scores.append(each.log_prob(z))
         return z
 
     z = q.join(q.walk(begin, go_on))
-    return z, tf.add_n(scores)
+    return Drawn(z, q.in_place(found), q.in_place(scores))
+
+
+@draw.register(Chain)
+def _draw(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
+    return draw_groups(q, samples, seed).z
+
+
+setattr(_draw, "holds", lambda q: has_rule(q.first))  # noqa: B010 (a type checker knows no such attribute)
+
+
+@draw_and_score.register(Chain)
+def _draw_and_score(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tuple[tf.Tensor, tf.Tensor]:
+    drawn = draw_groups(q, samples, seed)
+    return drawn.z, tf.add_n(drawn.scores)
 
 
 @centre.register(Chain)

@@ -49,6 +49,8 @@ class Head(keras.layers.Layer):
     parameter_count: int
     compiles = True
     """Whether XLA can compile the distribution on a processor."""
+    kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform"
+    """Of the linear layer."""
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Head(keras.layers.Layer):
         self.projection = Projection(
             (*self.grid, 1),
             self.width,
+            self.kernel_initializer,
             dtype=self.dtype_policy,
             trainable=self.trainable,
             name="projection",

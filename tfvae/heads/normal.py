@@ -60,6 +60,7 @@ class GridNormal(Head):
         q(z | h) = prod_ij N(z_ij | loc(h_ij), diag(scale(h_ij))^2),   z = flatten(z_11, z_12, ...)
 
     As `DiagonalNormal`, but one linear map serves all places, as a convolution would: for latents that lie on a grid.
+    It begins near the standard normal whatever the features, so that many groups of latents begin with a small rate.
 
     Args:
         event_shape: height, width and channels of z, such as (7, 7, 4); the features lie on the same grid.
@@ -89,6 +90,7 @@ class GridNormal(Head):
             )
         self.shape, self.grid = self.event_shape, self.event_shape[:-1]
         self.event_shape, self.width = (math.prod(self.shape),), 2 * self.shape[-1]
+        self.kernel_initializer = keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform")
 
     def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
         shape = [*tf.unstack(tf.shape(parameters)[: -len(self.shape)]), *self.event_shape]
