@@ -140,7 +140,7 @@ def table(found: dict) -> str:
 def run(
     models: Annotated[str, typer.Option(help="Names, separated by commas.")] = "one,hvae,one_80,ladder",
     seeds: Annotated[str, typer.Option(help="Seeds of weights, order and noise, separated by commas.")] = "0,1",
-    epochs: Annotated[int, typer.Option(help="Of hvae; the others train for as long a time.", min=1)] = 160,
+    epochs: Annotated[int, typer.Option(help="Of hvae; the others train for as long a time.", min=1)] = 80,
     samples: Annotated[int, typer.Option(help="Importance samples for each test image.", min=2)] = 500,
     progress: Annotated[bool, typer.Option(help="Show epochs.")] = True,
     work: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = _FOLDER.parent / "runs" / "levels",

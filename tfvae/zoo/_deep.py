@@ -77,8 +77,8 @@ class Grids:
         factors = [ceil(after / before) for before, after in pairs]
         excess = [before * factor - after for (before, after), factor in zip(pairs, factors, strict=True)]
         crop = keras.layers.Cropping2D([(extra // 2, extra - extra // 2) for extra in excess])
-        layers = [keras.layers.Conv2D(units, 1), keras.layers.UpSampling2D(factors)]
-        return [*layers, crop] if any(excess) else layers
+        larger = keras.layers.Conv2DTranspose(units, factors, factors)
+        return [larger, crop] if any(excess) else [larger]
 
     def normal(self, group: int, *layers: keras.Layer) -> Conditional:
         """Return a diagonal normal over a group, given what lies on its grid."""
