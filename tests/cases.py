@@ -86,4 +86,5 @@ CASES = {
     "fsq": case(zoo.fsq, units=(16, 16), width=8),
     "vrnn": case(zoo.vrnn, False, units=(16,), data="digit_rows", refused_extras=("impute", "personalise")),
     "deep_markov": case(zoo.deep_markov, False, units=(16,), data="digit_rows", refused_extras=("personalise",)),
+    "very_deep": case(zoo.very_deep, False, latent_dim=1, units=(8, 8), groups=(1, 2)),
 }

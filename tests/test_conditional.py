@@ -140,15 +140,9 @@ LENGTH_ONE = {
     "StudentT": (lambda n: heads.StudentT(n, scale=heads.PixelScale()), NUMBERS),
     "ZeroInflatedNegativeBinomial": (heads.ZeroInflatedNegativeBinomial, [0.0, 0.0, 7.0]),
 }
-MORE_THAN_ONE = {
-    "Autoregressive",
-    "OneHotCategorical",
-    "Product",
-    "PowerSpherical",
-    "RelaxedCategorical",
-}  # or of others
+MORE_THAN_ONE = {"Autoregressive", "OneHotCategorical", "Product", "PowerSpherical", "RelaxedCategorical"}  # or of more
 NO_LIKELIHOOD = {"Point", "Coupling", "Householder", "InverseAutoregressive", "Planar", "Sylvester", "Incomplete"}
-NO_LIKELIHOOD |= {"Modality", "Quantized"}
+NO_LIKELIHOOD |= {"GridNormal", "Modality", "Quantized"}
 
 
 def test_every_head_is_tried_at_length_one():

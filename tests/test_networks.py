@@ -388,4 +388,5 @@ def test_every_public_network_is_in_the_table():
     layers = {"AsChannels", "Columns", "Concatenated", "FillMissing", "GatedDense", "Last", "Log1p", "ResidualBlock"}
     layers |= {"CausalTransformer", "CodeGrid"}  # in test_quantized
     layers |= {"GatedPixelCNN"}  # in test_pixels
+    layers |= {"Residual", "bottleneck"}  # in test_very_deep
     assert set(networks.__all__) - layers == set(NETWORKS) - {"mlp_regularized", "nested"}

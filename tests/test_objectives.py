@@ -410,11 +410,8 @@ def test_objectives_survive_their_configuration(name, trace):
 
 
 def test_every_public_class_of_the_room_is_in_the_table():
-    elsewhere = {
-        "FreeGroups",
-        "Codebook",
-        "Commitment",
-    }  # of latents in groups and of codes: in test_ladder, _quantized
+    elsewhere = {"BalancedGroups", "FreeGroups", "GroupBetas"}  # of latents in groups: in test_groups, test_ladder
+    elsewhere |= {"Codebook", "Commitment"}  # of codes: in test_quantized
     used = " ".join(repr(keras.saving.serialize_keras_object(build())) for build in OBJECTIVES.values())
     rooms = (objectives, penalties, kernels)
     final = [

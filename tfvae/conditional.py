@@ -3,11 +3,48 @@
 The only place that folds sample axes into the batch: networks see [S*B, ...], distributions have batch shape [S, B].
 """
 
+from collections.abc import Callable, Iterable
+
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.heads.base import Head
+
+
+def folded(
+    function: Callable[..., tf.Tensor], values: tf.Tensor, event_rank: int,
+    others: Iterable[tuple[tf.Tensor, int]] = (),
+) -> tf.Tensor:  # fmt: skip
+    """Return what a function that knows one batch axis makes of values with any axes before those of their event.
+
+    The function may take others too, each with the axes of its event, which are repeated along axes that they lack.
+
+    Example:
+        >>> import numpy as np, tfvae
+        >>> from tfvae.conditional import folded
+        >>> folded(tfvae.networks.mlp(4), np.zeros([5, 3, 2], "float32"), event_rank=1).shape
+        TensorShape([5, 3, 4])
+    """
+    values = tf.convert_to_tensor(values)
+    shape, axes = tf.shape(values), values.shape.rank - event_rank  # how many axes stand before the event
+    if axes == 1:
+        return function(values, *[other for other, _ in others])
+    flat = [_flat(values, axes)]  # [S*B, ...]
+    for other, rank in others:
+        other = tf.convert_to_tensor(other)
+        wide = tf.concat([shape[:axes], tf.shape(other)[other.shape.rank - rank :]], 0)
+        flat.append(_flat(tf.broadcast_to(other, wide), axes))
+    found = function(*flat)
+    unfolded = tf.reshape(found, tf.concat([shape[:axes], tf.shape(found)[1:]], 0))  # [S, B, ...]
+    unfolded.set_shape([*values.shape[:axes], *found.shape[1:]])
+    return unfolded
+
+
+def _flat(values: tf.Tensor, axes: int) -> tf.Tensor:
+    """Return values with all axes before their event in one, [S*B, ...]."""
+    flat = tf.reshape(values, tf.concat([[-1], tf.shape(values)[axes:]], 0))
+    return tf.ensure_shape(flat, [None, *values.shape[axes:]])
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -73,19 +110,15 @@ class Conditional(keras.Model):
             self.head.build(self.network.compute_output_shape(own))
 
     def call(self, parents: tf.Tensor | list[tf.Tensor], training: bool = False) -> tfd.Distribution:
-        first, *others = parents if isinstance(parents, (list, tuple)) else [parents]
-        axes = first.shape.rank - self._ranks[0] + 1  # how many axes stand before the event
-        if axes == 1:
-            return self.head.distribution(self.head.parameters(self.network(parents, training=training)))
-        shape = tf.shape(first)
-        flat = [_folded(first, axes)]  # [S*B, ...]
-        for other, rank in zip(others, self._ranks[1:], strict=True):
-            wide = tf.concat([shape[:axes], tf.shape(other)[other.shape.rank - rank + 1 :]], 0)
-            flat.append(_folded(tf.broadcast_to(other, wide), axes))
-        parameters = self.head.parameters(self.network(flat if others else flat[0], training=training))
-        unfolded = tf.reshape(parameters, tf.concat([shape[:axes], tf.shape(parameters)[1:]], 0))  # [S, B, ...]
-        unfolded.set_shape([*first.shape[:axes], *parameters.shape[1:]])
-        return self.head.distribution(unfolded)
+        several = list(parents) if isinstance(parents, (list, tuple)) else [parents]
+        ranks = [rank - 1 for rank in self._ranks]
+
+        def parameters(*flat: tf.Tensor) -> tf.Tensor:
+            return self.head.parameters(self.network(list(flat) if len(flat) > 1 else flat[0], training=training))
+
+        return self.head.distribution(
+            folded(parameters, several[0], ranks[0], zip(several[1:], ranks[1:], strict=True))
+        )
 
     def get_config(self) -> dict:
         return {
@@ -101,12 +134,6 @@ class Conditional(keras.Model):
             for key in ("network", "head")
         }
         return cls(**{**config, **parts})
-
-
-def _folded(parent: tf.Tensor, axes: int) -> tf.Tensor:
-    """Return a parent with all axes before its event in one, [S*B, ...]."""
-    flat = tf.reshape(parent, tf.concat([[-1], tf.shape(parent)[axes:]], 0))
-    return tf.ensure_shape(flat, [None, *parent.shape[axes:]])
 
 
 @keras.saving.register_keras_serializable(package="tfvae")

@@ -1,7 +1,7 @@
 """Groups of latent variables that are drawn one after another."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -11,23 +11,32 @@ from tfvae.distributions.moments import centre
 from tfvae.errors import IncompatibleParts
 from tfvae.random import Seed, another, draw, draw_and_score, has_rule, normal_like
 
-Conditional: TypeAlias = Callable[[Sequence[tf.Tensor]], tfd.Distribution]
+T = TypeVar("T")
+State: TypeAlias = Any  # what a chain remembers of the groups drawn so far
+Conditional: TypeAlias = Callable[[State], tfd.Distribution]
+
+
+def remember(drawn: Sequence[tf.Tensor], z: tf.Tensor, number: int) -> Sequence[tf.Tensor]:
+    """Return all groups drawn so far, the last one being z: the state of a chain that is told no other."""
+    return (*drawn, z)
 
 
 class Chain(tfd.Distribution):
     """The distribution of a vector in groups, each of which depends on those drawn before it.
 
-        q(z) = prod_i q(z_i | z_1, ..., z_{i-1})
+        q(z) = prod_i q(z_i | z_1, ..., z_{i-1}) = prod_i q(z_i | h_{i-1}),   h_i = follow(h_{i-1}, z_i, i)
 
     The groups stand in z in the order `places`, which lets two chains that draw the same groups in opposite orders be
     compared. All but the first to be drawn are diagonal normals, so that a draw depends on its seed and on its number
     alone. Mean and deviation have no closed form; `tfvae.distributions.centre` goes down the chain by centres.
 
     Args:
-        conditionals: in the order of drawing, each from the groups drawn so far to the distribution of the next; the
-            first is given none.
+        conditionals: in the order of drawing, each from the state to the distribution of the next group.
         sizes: how long each group is, in the order of drawing.
         places: where each group stands in z, in the order of drawing: 0 is the left.
+        state: h_0, what the first conditional is given; nothing drawn yet.
+        follow: from a state, the group that is drawn then and its number from 0 upwards to the next state; all that
+            was drawn, in order, if not given. One of a fixed size makes the work linear in the number of groups.
         name: name of the distribution.
 
     Raises:
@@ -49,7 +58,13 @@ class Chain(tfd.Distribution):
     """
 
     def __init__(
-        self, conditionals: Sequence[Conditional], sizes: Sequence[int], places: Sequence[int], name: str = "Chain"
+        self,
+        conditionals: Sequence[Conditional],
+        sizes: Sequence[int],
+        places: Sequence[int],
+        state: State = (),
+        follow: Callable[[State, tf.Tensor, int], State] = remember,
+        name: str = "Chain",
     ):
         parameters = dict(locals())
         if not len(conditionals) == len(sizes) == len(places) or sorted(places) != list(range(len(sizes))):
@@ -58,10 +73,10 @@ class Chain(tfd.Distribution):
                 f"{len(conditionals)} conditionals, sizes={list(sizes)}, places={list(places)}"
             )
         self.conditionals, self.places = tuple(conditionals), tuple(places)
-        by_place = dict(zip(places, sizes, strict=True))
-        self.lengths = tuple(by_place[place] for place in range(len(sizes)))
+        self.state, self.follow = state, follow
+        self.lengths = tuple(self.in_place(sizes))
         """How long each group is, as they stand in z."""
-        self.first = conditionals[0]([])
+        self.first = conditionals[0](state)
         """The distribution of the group that is drawn first."""
         super().__init__(
             dtype=self.first.dtype,
@@ -87,16 +102,24 @@ class Chain(tfd.Distribution):
 
     def join(self, drawn: Sequence[tf.Tensor]) -> tf.Tensor:
         """Return z, [..., D], of groups in the order of drawing."""
-        parts = dict(zip(self.places, drawn, strict=True))
-        return tf.concat([parts[place] for place in range(len(parts))], -1)
+        return tf.concat(self.in_place(drawn), -1)
+
+    def in_place(self, found: Sequence[T]) -> list[T]:
+        """Return what was found of each group in the order of drawing, as the groups stand in z."""
+        by_place = dict(zip(self.places, found, strict=True))
+        return [by_place[place] for place in range(len(by_place))]
 
     def each(self, z: tf.Tensor) -> list[tfd.Distribution]:
         """Return the distribution of each group, as they stand in z, given those of z that are drawn before it."""
-        parts, found = self.split(z), {self.places[0]: self.first}
-        drawn = [parts[place] for place in self.places]
-        for number, (place, conditional) in enumerate(zip(self.places[1:], self.conditionals[1:], strict=True), 1):
-            found[place] = conditional(drawn[:number])
-        return [found[place] for place in range(len(found))]
+        parts, found = self.split(z), [self.first]
+        order = iter([parts[place] for place in self.places])
+
+        def go_on(q: tfd.Distribution, number: int) -> tf.Tensor:
+            found.append(q)
+            return next(order)
+
+        self.walk(lambda _: next(order), go_on)
+        return self.in_place(found)
 
     def log_probs(self, z: tf.Tensor) -> list[tf.Tensor]:
         """Return the log-density of each group, as they stand in z, given those drawn before it, [...] each."""
@@ -107,9 +130,10 @@ class Chain(tfd.Distribution):
 
     def walk(self, begin: Callable, go_on: Callable) -> list[tf.Tensor]:
         """Return the groups in the order of drawing: the first by `begin`, the others by `go_on` and their number."""
-        drawn = [begin(self.first)]
+        drawn, state = [begin(self.first)], self.state
         for number, conditional in enumerate(self.conditionals[1:], 1):
-            drawn.append(go_on(conditional(drawn), number))
+            state = self.follow(state, drawn[-1], number - 1)
+            drawn.append(go_on(conditional(state), number))
         return drawn
 
     def _sample_n(self, n: tf.Tensor, seed: object = None) -> tf.Tensor:
@@ -140,22 +164,28 @@ def _moved(q: tfd.Distribution, samples: tf.Tensor | int, seed: Seed) -> tf.Tens
     return loc + scale * normal_like(samples, loc[0], seed)
 
 
-@draw.register(Chain)
-def _draw(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
-    return q.join(
-        q.walk(
-            lambda first: draw(first, samples, seed),
-            lambda each, number: _moved(each, samples, another(seed, number)),
-        )
-    )
+class Drawn(NamedTuple):
+    """A draw of a chain, and what each group was drawn from; groups as they stand in z."""
+
+    z: tf.Tensor
+    """[S, *B, D]."""
+    each: list[tfd.Distribution]
+    """Of each group given those drawn before it."""
+    scores: list[tf.Tensor]
+    """The log-density of each, [S, *B]."""
 
 
-setattr(_draw, "holds", lambda q: has_rule(q.first))  # noqa: B010 (a type checker knows no such attribute)
+def draw_groups(q: Chain, samples: tf.Tensor | int, seed: Seed) -> Drawn:
+    """Draw and score z as `draw_and_score` does, going down once, and keep the groups apart.
 
-
-@draw_and_score.register(Chain)
-def _draw_and_score(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tuple[tf.Tensor, tf.Tensor]:
-    scores = []
+    Example:
+        >>> import numpy as np, tfvae
+        >>> from tfvae.distributions.chain import draw_groups
+        >>> q = tfvae.zoo.ladder((8, 8, 1), 4, units=(8, 8)).encoder(np.zeros([3, 8, 8, 1], "float32"))
+        >>> [score.shape for score in draw_groups(q, 5, tfvae.random.as_seed(0)).scores]
+        [TensorShape([5, 3]), TensorShape([5, 3])]
+    """
+    found, scores = [q.first], []
 
     def begin(first: tfd.Distribution) -> tf.Tensor:
         z, log_q = draw_and_score(first, samples, seed)
@@ -164,11 +194,26 @@ def _draw_and_score(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tuple[tf.
 
     def go_on(each: tfd.Distribution, number: int) -> tf.Tensor:
         z = _moved(each, samples, another(seed, number))
+        found.append(each)
         scores.append(each.log_prob(z))
         return z
 
     z = q.join(q.walk(begin, go_on))
-    return z, tf.add_n(scores)
+    return Drawn(z, q.in_place(found), q.in_place(scores))
+
+
+@draw.register(Chain)
+def _draw(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tf.Tensor:
+    return draw_groups(q, samples, seed).z
+
+
+setattr(_draw, "holds", lambda q: has_rule(q.first))  # noqa: B010 (a type checker knows no such attribute)
+
+
+@draw_and_score.register(Chain)
+def _draw_and_score(q: Chain, samples: tf.Tensor | int, seed: Seed) -> tuple[tf.Tensor, tf.Tensor]:
+    drawn = draw_groups(q, samples, seed)
+    return drawn.z, tf.add_n(drawn.scores)
 
 
 @centre.register(Chain)

@@ -16,7 +16,7 @@ from tfvae.heads.laplace import Laplace
 from tfvae.heads.low_rank_normal import LowRankNormal
 from tfvae.heads.mechanisms import AtRandom, Mechanism, SelfMasking
 from tfvae.heads.modality import Modality
-from tfvae.heads.normal import DiagonalNormal, Normal
+from tfvae.heads.normal import DiagonalNormal, GridNormal, Normal
 from tfvae.heads.normal_mixture import NormalMixture
 from tfvae.heads.one_hot import OneHotCategorical
 from tfvae.heads.planar import Planar
@@ -68,6 +68,7 @@ __all__ = [
     "FiniteScalar",
     "FixedScale",
     "FullNormal",
+    "GridNormal",
     "Head",
     "Householder",
     "Incomplete",

@@ -35,7 +35,7 @@ class Head(keras.layers.Layer):
 
     A head names its `support` and `parameter_count` (parameters per element of the event), and implements
     `distribution(parameters)`. One whose parameters are not so many per element sets `width`, their number at each
-    place of the event's grid, in its constructor.
+    place of the event's grid, in its constructor, and one whose grid is not in the event's shape `grid`.
 
     Args:
         event_shape: shape of one draw, without batch axes; an int is the length of a vector.
@@ -49,6 +49,8 @@ class Head(keras.layers.Layer):
     parameter_count: int
     compiles = True
     """Whether XLA can compile the distribution on a processor."""
+    kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform"
+    """Of the linear layer."""
 
     def __init__(
         self,
@@ -58,13 +60,15 @@ class Head(keras.layers.Layer):
         super().__init__(**kwargs)
         self.event_shape = errors.event_shape("event_shape", event_shape)
         self.width = self.parameter_count * self.event_shape[-1]
+        self.grid = self.event_shape[:-1]
 
     def build(self, input_shape: tuple) -> None:
         """Build the linear layer for features of shape [B, ...]."""
         # Made here and in no config of its own, so that a frozen head stays frozen only if it is told.
         self.projection = Projection(
-            self.event_shape,
+            (*self.grid, 1),
             self.width,
+            self.kernel_initializer,
             dtype=self.dtype_policy,
             trainable=self.trainable,
             name="projection",
@@ -72,7 +76,7 @@ class Head(keras.layers.Layer):
         self.projection.build(input_shape)
 
     def parameters(self, features: tf.Tensor) -> tf.Tensor:
-        """Return eta of shape [B, *event_shape[:-1], width] in full precision."""
+        """Return eta of shape [B, *grid, width] in full precision."""
         return tf.cast(self.projection(features), self.variable_dtype)
 
     def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:

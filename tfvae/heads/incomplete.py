@@ -55,7 +55,7 @@ class Incomplete(Head):
         self.support = or_missing(head.support)
         self._fill = next(value for value in (0.0, 0.5, 1.0) if np.all(head.support.contains(np.array([value]))))
         head.built = True  # its linear layer is this one's
-        zeros = tf.zeros([1, *head.event_shape[:-1], head.width], self.variable_dtype)
+        zeros = tf.zeros([1, *head.grid, head.width], self.variable_dtype)
         px = head.distribution(zeros)
         if not isinstance(px, tfd.Independent) or px.distribution.event_shape.rank:
             raise IncompatibleParts(

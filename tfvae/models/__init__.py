@@ -6,6 +6,7 @@ from tfvae.models.conditional_vae import ConditionalVAE
 from tfvae.models.directed import DirectedModel
 from tfvae.models.experts import MixtureOfExperts, MixtureOfProducts, ProductOfExperts
 from tfvae.models.graph import Given, Variable
+from tfvae.models.guided import Guided, LastState
 from tfvae.models.hierarchy import BottomUp, Ladder, TopDown
 from tfvae.models.ladder import LadderVAE
 from tfvae.models.quantized import QuantizedVAE
@@ -27,8 +28,10 @@ __all__ = [
     "Emission",
     "Filter",
     "Given",
+    "Guided",
     "Ladder",
     "LadderVAE",
+    "LastState",
     "MixtureOfExperts",
     "MixtureOfProducts",
     "ProductOfExperts",

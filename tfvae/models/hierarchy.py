@@ -64,7 +64,7 @@ class BottomUp(keras.Model):
         return cls(**{**config, "parts": _parts(config["parts"], custom_objects)})
 
 
-class _Descending(keras.Model):
+class Descending(keras.Model):
     """A deterministic way up, h_l = f_l(h_{l-1}) with h_0 = x, and draws on the way down (abstract)."""
 
     def __init__(self, networks: Sequence[keras.Layer], parts: Sequence[Conditional], **kwargs: object):
@@ -110,7 +110,7 @@ class _Descending(keras.Model):
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
-class TopDown(_Descending):
+class TopDown(Descending):
     """The posterior that comes down a way of its own: each group is drawn given the one above it and x.
 
         h_l = f_l(h_{l-1}),  h_0 = x,   q(z | x) = q(z_L | h_L) prod_l q(z_l | z_{l+1}, h_l),   z = [z_L, ..., z_1]
@@ -155,11 +155,11 @@ class TopDown(_Descending):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "TopDown":
-        return cls(**{**config, **{name: _parts(config[name], custom_objects) for name in _LISTS}})
+        return cls(**{**config, **lists_of(config, custom_objects)})
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
-class Ladder(_Descending):
+class Ladder(Descending):
     """The posterior that comes down the prior's way, and weighs what the prior says against what x says.
 
         q(z_l | z_{l+1}, x) ~ N(z_l | m_l(h_l), s_l(h_l)^2) p(z_l | z_{l+1}),   q(z_L | x) = N(m_L(h_L), s_L(h_L)^2)
@@ -220,13 +220,17 @@ class Ladder(_Descending):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Ladder":
-        parts = {name: _parts(config[name], custom_objects) for name in _LISTS}
         prior = keras.saving.deserialize_keras_object(config["prior"], custom_objects=custom_objects)
-        return cls(**{**config, **parts, "prior": prior})
+        return cls(**{**config, **lists_of(config, custom_objects), "prior": prior})
 
 
 def _parts(configs: list, custom_objects: dict | None) -> list:
     return [keras.saving.deserialize_keras_object(config, custom_objects=custom_objects) for config in configs]
+
+
+def lists_of(config: dict, custom_objects: dict | None) -> dict[str, list]:
+    """Return the networks and parts of a `Descending` from its config."""
+    return {name: _parts(config[name], custom_objects) for name in _LISTS}
 
 
 _LISTS = ("networks", "parts")

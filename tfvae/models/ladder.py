@@ -1,21 +1,22 @@
 """The variational auto-encoder with latent vectors in groups, one above the other."""
 
+import functools
+
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.distributions.chain import Chain
+from tfvae.distributions.chain import Chain, draw_groups
 from tfvae.distributions.factors import rate_per_dimension
 from tfvae.errors import IncompatibleParts
 from tfvae.models.at import UNCONDITIONAL
 from tfvae.models.base import Batch
-from tfvae.models.vae import drawn
 from tfvae.models.variational import AbstractVAE
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
 from tfvae.priors.base import Prior
 from tfvae.random import Seed, as_seed
-from tfvae.trace import Trace
+from tfvae.trace import Link, Trace
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -31,10 +32,12 @@ class LadderVAE(AbstractVAE):
     with `networks.Last`.
 
     Args:
-        encoder: q(z | x), a `models.BottomUp`, `models.TopDown` or `models.Ladder`.
+        encoder: q(z | x), a `models.BottomUp`, `models.TopDown`, `models.Ladder` or `models.Guided`.
         decoder: p(x | z), of all groups.
-        prior: p(z), a `priors.Hierarchy`.
-        objective: what is maximised; the ELBO if not given. `objectives.FreeGroups` gives each group its free nats.
+        prior: p(z), a `priors.Hierarchy`, or for `models.Guided` a `priors.Descent`.
+        objective: what is maximised; the ELBO if not given. Against groups that collapse, its argument `free_bits`
+            takes `objectives.FreeGroups`, free bits for each group, `objectives.BalancedGroups`, KL balancing, or
+            `objectives.GroupBetas`, a warm-up for each group.
         seed: seed of the noise in training; drawn from Python's generator if not given.
         **kwargs: `name` and `dtype`, as for any Keras model.
 
@@ -72,7 +75,7 @@ class LadderVAE(AbstractVAE):
         if q is None or p is None or q.lengths != p.lengths:
             raise IncompatibleParts(
                 "Expected encoder and prior with the same groups of latents: models.BottomUp, models.TopDown or "
-                "models.Ladder, and priors.Hierarchy. Received: "
+                "models.Ladder, and priors.Hierarchy, or models.Guided and priors.Descent. Received: "
                 f"encoder {type(encoder).__name__} {_groups(q)}, prior {type(prior).__name__} {_groups(p)}"
             )
         self.group_sizes = p.lengths
@@ -88,20 +91,26 @@ class LadderVAE(AbstractVAE):
         seed: int | tf.Tensor | Seed = 0,
         training: bool = False,
     ) -> Trace:
-        trace = drawn(self, q, x, samples, as_seed(seed), training)
-        rates = [tf.reduce_mean(rate, 0) for rate in self._rates(trace.q, trace.p, trace.z)]  # [B] each
-        return trace._replace(rate=tf.add_n(rates), rates=rates)
+        p, link = self.prior(), Link()
+        drawn = draw_groups(q, samples, as_seed(seed))  # the way down is gone once, for draws and rates
+        z = link(drawn.z)  # [S, B, D]
+        decoder = functools.partial(self.decoder, training=training)
+        px, given = decoder(z), p.each(z)
+        log_ps = [prior.log_prob(part) for prior, part in zip(given, p.split(z), strict=True)]  # [S, B] each
+        rates = [
+            _rate(own, prior) if exact else tf.reduce_mean(log_q - log_p, 0)
+            for exact, own, prior, log_q, log_p in zip(
+                self.exact_rates, drawn.each, given, drawn.scores, log_ps, strict=True
+            )
+        ]  # [B] each
+        log_pz, log_qz = tf.add_n(log_ps), tf.add_n(drawn.scores)
+        return Trace(x, z, q, p, px, px.log_prob(x), log_pz, log_qz, tf.add_n(rates), decoder, link, rates)
 
-    def _rates(self, q: Chain, p: Chain, z: tf.Tensor) -> list[tf.Tensor]:
-        """Return the rate of each group given the draws of the others, [S, B] or [1, B] each."""
-        rates = []
-        for exact, part, own, prior in zip(self.exact_rates, q.split(z), q.each(z), p.each(z), strict=True):
-            if exact:
-                rate = tf.reduce_sum(rate_per_dimension(own, prior), -1)
-                rates.append(rate if rate.shape.rank == 2 else rate[None])
-            else:
-                rates.append(own.log_prob(part) - prior.log_prob(part))
-        return rates
+
+def _rate(own: tfd.Distribution, prior: tfd.Distribution) -> tf.Tensor:
+    """Return the KL of a group in closed form, [B], the mean over the draws of those above it."""
+    rate = tf.reduce_sum(rate_per_dimension(own, prior), -1)  # [S, B], of the topmost [B]
+    return tf.reduce_mean(rate, 0) if rate.shape.rank == 2 else rate
 
 
 def _exact_rates(q: Chain, p: Chain) -> list[bool]:

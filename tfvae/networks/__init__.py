@@ -12,11 +12,11 @@
 | `simplex_mlp` | logarithms of probabilities, flattened | a vector |
 | `CausalTransformer` | whole numbers, one after another | logits of each, given those before it |
 
-What they are made of and Keras lacks are layers: `GatedDense`, `ResidualBlock`, `Columns`, `CodeGrid`, `FillMissing`,
-`Last`, `Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`. `Concatenated`
-and `AsChannels` make a network of several inputs of one: of x and a condition, of z and a condition.
-Of sequences, a model remembers `Latest` or `Recurrent`, and looks ahead through `Backward`. `GatedPixelCNN` is the
-network inside `heads.Autoregressive`.
+What they are made of and Keras lacks are layers: `GatedDense`, `Residual`, which `bottleneck` returns, `ResidualBlock`,
+`Columns`, `CodeGrid`, `FillMissing`, `Last`, `Log1p`. They go before any network: `keras.Sequential([networks.Log1p(),
+*networks.gated(300).layers])`. `Concatenated` and `AsChannels` make a network of several inputs of one: of x and a
+condition, of z and a condition. Of sequences, a model remembers `Latest` or `Recurrent`, and looks ahead through
+`Backward`. `GatedPixelCNN` is the network inside `heads.Autoregressive`.
 """
 
 from tfvae.networks.causal import CausalTransformer, CodeGrid
@@ -26,7 +26,7 @@ from tfvae.networks.gated import GatedDense, gated
 from tfvae.networks.missing import FillMissing
 from tfvae.networks.pixels import GatedPixelCNN
 from tfvae.networks.recurrent import Backward, Latest, Recurrent
-from tfvae.networks.residual import ResidualBlock, residual_down, residual_up
+from tfvae.networks.residual import Residual, ResidualBlock, bottleneck, residual_down, residual_up
 from tfvae.networks.several import AsChannels, Concatenated
 from tfvae.networks.signals import conv1d, deconv1d
 from tfvae.networks.tabular import Columns, Log1p, columns, count_mlp
@@ -45,7 +45,9 @@ __all__ = [
     "Latest",
     "Log1p",
     "Recurrent",
+    "Residual",
     "ResidualBlock",
+    "bottleneck",
     "columns",
     "conv",
     "conv1d",

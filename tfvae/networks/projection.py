@@ -16,6 +16,7 @@ class Projection(keras.layers.Layer):
     Args:
         event_shape: shape of one event.
         width: how many parameters each place of the event's grid has.
+        kernel_initializer: of the map.
         **kwargs: `name` and `dtype`, as for any Keras layer.
     """
 
@@ -23,9 +24,11 @@ class Projection(keras.layers.Layer):
         self,
         event_shape: tuple[int, ...],
         width: int,
+        kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
         **kwargs: object,
     ):
         super().__init__(**kwargs)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.event_shape = tuple(event_shape)
         self.width = width
 
@@ -35,7 +38,8 @@ class Projection(keras.layers.Layer):
         self.pointwise = bool(grid) and tuple(input_shape[1:-1]) == grid
         outputs = self.width if self.pointwise else self.width * math.prod(grid)
         inputs = input_shape[-1] if self.pointwise else math.prod(input_shape[1:])
-        self.linear = keras.layers.Dense(outputs, dtype=self.dtype_policy, trainable=self.trainable, name="linear")
+        options = {"dtype": self.dtype_policy, "trainable": self.trainable, "name": "linear"}
+        self.linear = keras.layers.Dense(outputs, kernel_initializer=self.kernel_initializer, **options)
         self.linear.build((None, inputs))
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
@@ -46,4 +50,6 @@ class Projection(keras.layers.Layer):
         return tf.reshape(outputs, [-1, *self.event_shape[:-1], self.width])
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "event_shape": self.event_shape, "width": self.width}
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        own = {"event_shape": self.event_shape, "width": self.width, "kernel_initializer": initializer}
+        return {**super().get_config(), **own}

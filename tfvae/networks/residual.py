@@ -60,6 +60,99 @@ class ResidualBlock(keras.layers.Layer):
         return {**super().get_config(), "kernel_size": self.kernel_size, "activation": activation}
 
 
+@keras.saving.register_keras_serializable(package="tfvae")
+class Residual(keras.layers.Layer):
+    """The identity plus a network that keeps the shape.
+
+        y = x + f(x)
+
+    Args:
+        network: f, any Keras layer or model.
+        **kwargs: `name` and `dtype`, as for any Keras layer.
+
+    Raises:
+        TypeError: if `network` is no Keras layer.
+        ValueError: when built, if it does not keep the shape.
+
+    Reference: K. He et al., "Identity Mappings in Deep Residual Networks", 2016, Eq. (1),
+    https://arxiv.org/abs/1603.05027.
+
+    Example:
+        >>> import keras, numpy as np, tfvae
+        >>> tfvae.networks.Residual(keras.layers.Dense(4))(np.zeros([1, 4], "float32")).shape
+        TensorShape([1, 4])
+    """
+
+    def __init__(self, network: keras.Layer, **kwargs: object):
+        super().__init__(**kwargs)
+        if not isinstance(network, keras.Layer):
+            raise TypeError(f"Expected a Keras layer or model. Received: network={network!r}")
+        self.network = network
+
+    def build(self, input_shape: tuple) -> None:
+        """Build the network, and check that it keeps the shape."""
+        if not self.network.built:
+            self.network.build(input_shape)
+        found = tuple(self.network.compute_output_shape(input_shape))
+        if found[1:] != tuple(input_shape[1:]):
+            raise ValueError(
+                f"Expected a network that keeps the shape {list(input_shape[1:])}. Received: "
+                f"network={self.network.name!r}, which makes it {list(found[1:])}"
+            )
+
+    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return features + self.network(features, training=training)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the shape that came in."""
+        return tuple(input_shape)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "network": keras.saving.serialize_keras_object(self.network)}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Residual":
+        return cls(**{**config, "network": keras.saving.deserialize_keras_object(config["network"])})
+
+
+def bottleneck(units: int, filters: int, *, kernel_size: int = 3, activation: str = "relu", depth: int = 1) -> Residual:
+    """Return the identity plus four convolutions, the inner two of which work on fewer channels.
+
+        y = x + V * a(K_2 * a(K_1 * a(U * a(x))))
+
+    U and V are pointwise. With `depth` blocks one after another, V begins smaller by the root of their number, so that
+    what they add up to does not grow with it.
+
+    Args:
+        units: channels of x.
+        filters: channels between.
+        kernel_size: height and width of K_1 and K_2.
+        activation: a Keras activation a.
+        depth: how many such blocks stand one after another.
+
+    Raises:
+        ValueError: if a size is no positive whole number or Keras does not know the activation.
+
+    Reference: R. Child, "Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images", 2021,
+    Sec. 3, there with GELU, https://arxiv.org/abs/2011.10650.
+
+    Example:
+        >>> import numpy as np, tfvae
+        >>> tfvae.networks.bottleneck(16, 4)(np.zeros([1, 7, 7, 16], "float32")).shape
+        TensorShape([1, 7, 7, 16])
+    """
+    width, narrow, kernel = (
+        positive_int(name, value)
+        for name, value in (("units", units), ("filters", filters), ("kernel_size", kernel_size))
+    )
+    small = keras.initializers.VarianceScaling(1.0 / positive_int("depth", depth), "fan_avg", "uniform")
+    layers: list[keras.Layer] = []
+    for size in (1, kernel, kernel):
+        layers += [keras.layers.Activation(activation), keras.layers.Conv2D(narrow, size, padding="same")]
+    last = keras.layers.Conv2D(width, 1, kernel_initializer=small)
+    return Residual(keras.Sequential([*layers, keras.layers.Activation(activation), last]))
+
+
 def residual_down(
     *filters: int, blocks: int = 1, units: int = 256, kernel_size: int = 3, activation: str = "relu"
 ) -> keras.Sequential:

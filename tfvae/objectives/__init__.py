@@ -7,7 +7,8 @@ from tfvae.objectives.critic import MarginalsCritic, PriorCritic
 from tfvae.objectives.distortion import Distortion
 from tfvae.objectives.elbo import ELBO
 from tfvae.objectives.estimators import STL, DReG
-from tfvae.objectives.free_bits import FreeBits, FreeGroups
+from tfvae.objectives.free_bits import FreeBits
+from tfvae.objectives.groups import BalancedGroups, FreeGroups, GroupBetas
 from tfvae.objectives.importance import CIWAE, IWAE, MIWAE, Renyi
 
 __all__ = [
@@ -16,12 +17,14 @@ __all__ = [
     "IWAE",
     "MIWAE",
     "STL",
+    "BalancedGroups",
     "Capacity",
     "Critic",
     "DReG",
     "Distortion",
     "FreeBits",
     "FreeGroups",
+    "GroupBetas",
     "MarginalsCritic",
     "Objective",
     "PriorCritic",

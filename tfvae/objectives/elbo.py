@@ -30,7 +30,8 @@ class ELBO(Configured, Objective):
         samples: how many z are drawn for each example.
         capacity: a target for the rate, whose distance from it costs instead, weighted by beta: `Capacity`, or its nats
             as a number or a schedule.
-        free_bits: nats of each element of z that cost nothing: a number, a schedule, or `FreeBits` for groups; 0: off.
+        free_bits: nats of each element of z that cost nothing: a number, a schedule, or `FreeBits` for neighbours; or
+            what the groups of a hierarchy pay: `FreeGroups`, `GroupBetas`, `BalancedGroups`; 0: off.
         penalties: objects of `tfvae.objectives.penalties`.
         critic: a `MarginalsCritic` or a `PriorCritic`, trained beside the model; nobody if not given.
 

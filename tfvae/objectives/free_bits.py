@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.distributions.chain import Chain
 from tfvae.distributions.factors import rate_per_dimension
 from tfvae.errors import IncompatibleParts, positive_int
 from tfvae.objectives.configured import Configured
@@ -78,53 +77,10 @@ class FreeBits(PaidRate):
         """Return what the groups pay."""
         rates = rate_per_dimension(trace.q, trace.p)  # [B, D]
         groups = tf.reduce_sum(tf.reshape(rates, [-1, rates.shape[-1] // self.group_size, self.group_size]), -1)
-        return _paid(groups, self.nats(step))
+        return paid(groups, self.nats(step))
 
 
-@keras.saving.register_keras_serializable(package="tfvae")
-class FreeGroups(PaidRate):
-    """Free bits for the groups of a `LadderVAE`: none has a reason to use fewer nats than the floor.
-
-        sum_l max(lambda, E_x[rate_l(x)])
-
-    The expectation is the mean over the batch, and what a group pays as in `FreeBits`.
-
-    Args:
-        nats: the floor lambda of each group, at least 0: a number or a schedule of the training step.
-
-    Raises:
-        ValueError: if `nats` is neither a number of at least 0 nor a schedule.
-
-    Reference: D. Kingma et al., "Improving Variational Inference with Inverse Autoregressive Flow", 2016, Eq. (15),
-    App. C.8, https://arxiv.org/abs/1606.04934.
-
-    Example:
-        >>> import tfvae
-        >>> tfvae.objectives.ELBO(free_bits=tfvae.objectives.FreeGroups(0.5)).free_bits.nats.value
-        0.5
-    """
-
-    def __init__(self, nats: float | Schedule):
-        self.nats = as_schedule("nats", nats)
-
-    def check(self, q: tfd.Distribution, p: tfd.Distribution) -> None:
-        """Raise IncompatibleParts if the latents have no groups.
-
-        Raises:
-            IncompatibleParts: naming posterior and prior.
-        """
-        if not isinstance(q, Chain) or not isinstance(p, Chain):
-            raise IncompatibleParts(
-                "Expected a model with groups of latents, a tfvae.LadderVAE; use FreeBits for the elements of one "
-                f"vector. Received: posterior {q.name}, prior {p.name}"
-            )
-
-    def rate(self, trace: Trace, step: tf.Tensor) -> tf.Tensor:
-        """Return what the groups pay."""
-        return _paid(tf.stack(trace.rates, -1), self.nats(step))
-
-
-def _paid(groups: tf.Tensor, nats: tf.Tensor) -> tf.Tensor:
+def paid(groups: tf.Tensor, nats: tf.Tensor) -> tf.Tensor:
     """Return what each example pays for its groups, [B, G] to [B]."""
     floor = tf.cast(nats, groups.dtype)
     above = tf.reduce_mean(groups, 0) >= floor  # [G]

@@ -3,6 +3,7 @@
 from tfvae.priors.base import Prior
 from tfvae.priors.categorical import UniformCategorical
 from tfvae.priors.codes import AutoregressiveCodes, UniformCodes
+from tfvae.priors.descent import Descent
 from tfvae.priors.dynamics import Dynamics
 from tfvae.priors.flow import FlowPrior
 from tfvae.priors.hierarchy import Hierarchy
@@ -15,6 +16,7 @@ from tfvae.priors.vamp import VampPrior
 
 __all__ = [
     "AutoregressiveCodes",
+    "Descent",
     "Dynamics",
     "FlowPrior",
     "Hierarchy",

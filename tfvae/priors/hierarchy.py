@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 from tfvae.conditional import Conditional
 from tfvae.distributions.chain import Chain
 from tfvae.errors import IncompatibleParts
-from tfvae.heads.normal import DiagonalNormal
+from tfvae.heads.normal import DiagonalNormal, GridNormal
 from tfvae.heads.support import REAL
 from tfvae.priors.base import Prior
 
@@ -46,10 +46,7 @@ class Hierarchy(Prior):
 
     def __init__(self, top: Prior, below: Sequence[Conditional], **kwargs: object):
         super().__init__(**kwargs)
-        if not isinstance(top, Prior):
-            raise IncompatibleParts(
-                f"Expected the top to be a prior, such as priors.StandardNormal(2). Received: top={top!r}"
-            )
+        require_top(top)
         self.top, self.below = top, list(below)
         self.compiles = top.compiles
         self.sizes = [top().event_shape[0]]
@@ -79,16 +76,24 @@ class Hierarchy(Prior):
         return cls(**{**config, "top": keras.saving.deserialize_keras_object(config["top"]), "below": below})
 
 
+def require_top(top: object) -> None:
+    """Raise IncompatibleParts for what is no prior of the topmost group."""
+    if not isinstance(top, Prior):
+        raise IncompatibleParts(
+            f"Expected the top to be a prior, such as priors.StandardNormal(2). Received: top={top!r}"
+        )
+
+
 def normal_size(name: str, part: object, *parents: int) -> int:
     """Build a conditional for parents of this shape, and return the length of its diagonal normal.
 
     Raises:
         IncompatibleParts: if it is no such conditional, or does not take the parents.
     """
-    if not isinstance(part, Conditional) or not isinstance(part.head, DiagonalNormal):
+    if not isinstance(part, Conditional) or not isinstance(part.head, (DiagonalNormal, GridNormal)):
         raise IncompatibleParts(
-            f"Expected {name} to be a tfvae.Conditional, an Encoder or Decoder, with heads.DiagonalNormal. "
-            f"Received: {name}={part!r}"
+            f"Expected {name} to be a tfvae.Conditional, an Encoder or Decoder, with heads.DiagonalNormal, or "
+            f"heads.GridNormal where its features lie on a grid. Received: {name}={part!r}"
         )
     try:
         part(tf.zeros([1, *parents], part.variable_dtype))

@@ -40,7 +40,7 @@ class Learned(Prior):
             )
         self.head, self.initializer = head, keras.initializers.get(initializer)
         self.support, self.compiles = head.support, head.compiles
-        shape = (*head.event_shape[:-1], head.width)
+        shape = (*head.grid, head.width)
         self.eta = self.add_weight(shape=shape, initializer=self.initializer, name="eta")
         head.built = True  # it needs no linear layer
         self.built = True

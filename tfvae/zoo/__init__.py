@@ -43,6 +43,7 @@ from tfvae.zoo.sylvester import sylvester
 from tfvae.zoo.two_stage import two_stage
 from tfvae.zoo.vae import vae
 from tfvae.zoo.vamp import vamp
+from tfvae.zoo.very_deep import very_deep
 from tfvae.zoo.vq_vae import vq_vae
 from tfvae.zoo.vrnn import vrnn
 from tfvae.zoo.wae_mmd import wae_mmd
@@ -91,6 +92,7 @@ __all__ = [
     "two_stage",
     "vae",
     "vamp",
+    "very_deep",
     "vq_vae",
     "vrnn",
     "wae_mmd",
