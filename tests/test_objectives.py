@@ -410,11 +410,7 @@ def test_objectives_survive_their_configuration(name, trace):
 
 
 def test_every_public_class_of_the_room_is_in_the_table():
-    elsewhere = {
-        "FreeGroups",
-        "Codebook",
-        "Commitment",
-    }  # of latents in groups and of codes: in test_ladder, _quantized
+    elsewhere = {"FreeGroups", "Codebook", "Commitment"}  # of groups and of codes: in their own files
     used = " ".join(repr(keras.saving.serialize_keras_object(build())) for build in OBJECTIVES.values())
     rooms = (objectives, penalties, kernels)
     final = [
