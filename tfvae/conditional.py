@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.heads.base import Head
+from tfvae.reshaping import extents, reshaped
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -83,8 +84,7 @@ class Conditional(keras.Model):
             wide = tf.concat([shape[:axes], tf.shape(other)[other.shape.rank - rank + 1 :]], 0)
             flat.append(_folded(tf.broadcast_to(other, wide), axes))
         parameters = self.head.parameters(self.network(flat if others else flat[0], training=training))
-        unfolded = tf.reshape(parameters, tf.concat([shape[:axes], tf.shape(parameters)[1:]], 0))  # [S, B, ...]
-        unfolded.set_shape([*first.shape[:axes], *parameters.shape[1:]])
+        unfolded = reshaped(parameters, [*extents(first)[:axes], *extents(parameters)[1:]])  # [S, B, ...]
         return self.head.distribution(unfolded)
 
     def get_config(self) -> dict:
