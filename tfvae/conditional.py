@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.heads.base import Head
+from tfvae.reshaping import extents, reshaped
 
 
 def folded(
@@ -36,9 +37,7 @@ def folded(
         wide = tf.concat([shape[:axes], tf.shape(other)[other.shape.rank - rank :]], 0)
         flat.append(_flat(tf.broadcast_to(other, wide), axes))
     found = function(*flat)
-    unfolded = tf.reshape(found, tf.concat([shape[:axes], tf.shape(found)[1:]], 0))  # [S, B, ...]
-    unfolded.set_shape([*values.shape[:axes], *found.shape[1:]])
-    return unfolded
+    return reshaped(found, [*extents(values)[:axes], *extents(found)[1:]])  # [S, B, ...]
 
 
 def _flat(values: tf.Tensor, axes: int) -> tf.Tensor:

@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 from tfvae.distributions.moments import centre
 from tfvae.networks.scan import Seen, at, scan, widened
 from tfvae.random import Seed, another, draw, draw_and_score, normal_like
+from tfvae.reshaping import extents, reshaped
 
 
 class Memory(Protocol):
@@ -93,18 +94,15 @@ class Walk(tfd.Distribution):
 
     def split(self, z: tf.Tensor) -> tf.Tensor:
         """Return z, [..., T D], by steps: [T, ..., D]."""
-        parts = tf.reshape(z, tf.concat([tf.shape(z)[:-1], [self.steps, self.size]], 0))
-        rank = z.shape.rank
-        parts.set_shape([*z.shape[:-1], self.steps, self.size])
+        z = tf.convert_to_tensor(z)
+        parts, rank = reshaped(z, [*extents(z)[:-1], self.steps, self.size]), z.shape.rank
         return tf.transpose(parts, [rank - 1, *range(rank - 1), rank])
 
     def join(self, parts: tf.Tensor) -> tf.Tensor:
         """Return z, [..., T D], of its steps, [T, ..., D]."""
         rank = parts.shape.rank
         side = tf.transpose(parts, [*range(1, rank - 1), 0, rank - 1])
-        z = tf.reshape(side, tf.concat([tf.shape(side)[:-2], [self.steps * self.size]], 0))
-        z.set_shape([*parts.shape[1:-1], self.steps * self.size])
-        return z
+        return reshaped(side, [*extents(side)[:-2], self.steps * self.size])
 
     def memories(self, z: tf.Tensor) -> tf.Tensor:
         """Return m_0, ..., m_{T-1} of the steps of z, [T, ..., D]: [T, ..., M]."""
@@ -131,7 +129,9 @@ class Walk(tfd.Distribution):
             z = place(self.conditional(memory, seen), number)
             return self.memory.next(memory, z, seen), z
 
-        return scan(step, memory, self.steps)[1]
+        # A converter has lost by now how many draws there are, and refuses two sizes that it does not know.
+        rows = scan(step, memory, self.steps)[1]
+        return reshaped(rows, [self.steps, *draws, *extents(self.first.mean())])
 
     def _sample_n(self, n: tf.Tensor, seed: object = None) -> tf.Tensor:
         words = tfp.random.sanitize_seed(seed)

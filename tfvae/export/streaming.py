@@ -90,7 +90,7 @@ class _Stream:
         known = self.memory.known(x)
         g, says = self.encoder.look(x[None], _seen(x)[None], False)  # as a sequence of one step
         m = tf.reshape(state, [tf.shape(x)[0], self.memory.size])  # refused if there are not as many
-        q, p = self.encoder.next(m, [*known, g[0], says[0][:, None]]), self.dynamics.transition(m)
+        q, p = self.encoder.next(m, [*known, g[0], tf.cast(says[0], x.dtype)[:, None]]), self.dynamics.transition(m)
         z = moved(q, normal_like(1, q.mean(), another(noise(seed), tf.ensure_shape(time, [])))[0])
         log_px = self.dynamics.of_step(z, m).log_prob(x)
         found = {

@@ -10,9 +10,10 @@ from tfvae.distributions.walk import Walk
 from tfvae.errors import IncompatibleParts
 from tfvae.heads import Head
 from tfvae.networks.recurrent import Backward, built, each_step, require_network
-from tfvae.networks.scan import Seen, beside
+from tfvae.networks.scan import Seen
 from tfvae.priors.dynamics import Dynamics, stepwise
 from tfvae.priors.hierarchy import normal_size
+from tfvae.reshaping import beside, extents, reshaped
 
 
 class _Walking(keras.Model):
@@ -52,15 +53,17 @@ class _Walking(keras.Model):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
         steps = stepwise(x)
-        observed = tf.logical_not(tf.math.is_nan(tf.reshape(steps, tf.concat([tf.shape(steps)[:2], [-1]], 0))))
+        values = reshaped(steps, [*extents(steps)[:2], steps.shape[2:].num_elements()])
+        observed = tf.logical_not(tf.math.is_nan(values))
         g, says = self.look(steps, tf.reduce_any(observed, -1), training)
         memory = self.dynamics.memory
-        return Walk(self.next, memory, [*memory.known(steps), g, says[..., None]], self.dynamics.steps)
+        return Walk(self.next, memory, [*memory.known(steps), g, tf.cast(says, g.dtype)[..., None]], self.dynamics.steps)
 
     def next(self, m: tf.Tensor, seen: Seen) -> tfd.Distribution:
         """Return q(z_t | m_{t-1}, g_t) where it says more than p(z_t | m_{t-1}), and that elsewhere."""
         g, says = seen[-2:]
         q, p = self.part(beside(m, g)), self.dynamics.transition(m)
+        says = says > 0.5  # a number outside, because TFLite slices no truth values
         loc, scale = tf.where(says, q.mean(), p.mean()), tf.where(says, q.stddev(), p.stddev())
         return tfd.MultivariateNormalDiag(loc, scale)
 
@@ -195,8 +198,7 @@ class Emission(keras.Model):
 
     def call(self, z: tf.Tensor, training: bool = False) -> tfd.Distribution:
         dynamics = self.dynamics
-        steps = tf.reshape(z, tf.concat([tf.shape(z)[:-1], [dynamics.steps, dynamics.latent_dim]], 0))
-        steps.set_shape([*z.shape[:-1], dynamics.steps, dynamics.latent_dim])  # [..., T, D]
+        steps = reshaped(z, [*extents(z)[:-1], dynamics.steps, dynamics.latent_dim])  # [..., T, D]
         if not dynamics.memory.seen_by_x:
             return lifted(dynamics.of_step(steps, steps))
         rank = steps.shape.rank

@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 from tfvae.errors import positive_int
-from tfvae.networks.scan import Seen, beside, scan
+from tfvae.networks.scan import Seen, scan
+from tfvae.reshaping import beside, extents, reshaped
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -112,7 +113,7 @@ class Recurrent(keras.layers.Layer):
     def all(self, z: tf.Tensor, seen: Seen) -> tf.Tensor:
         """Return m_0, ..., m_{T-1} of z, [T, ..., D]."""
         taken = beside(each_vector(self.of_z, z), seen[0])  # [T, ..., F]
-        begin = tf.broadcast_to(self.begin(), tf.concat([tf.shape(taken)[1:-1], [self.units]], 0))
+        begin = tf.broadcast_to(self.begin(), [*extents(taken)[1:-1], self.units])
         begin.set_shape([*taken.shape[1:-1], self.units])
         return scan(lambda t, m: (advanced(self.cell, m, taken[t]), m), begin, z.shape[0])[1]
 
@@ -160,10 +161,12 @@ class Backward(keras.layers.Layer):
     def call(self, features: tf.Tensor, alive: tf.Tensor) -> tf.Tensor:
         """Return g, [T, B, G], of features [T, B, F], where `alive`, [T, B], tells the steps up to the end."""
         last = features.shape[0] - 1
+        alive = tf.cast(alive, features.dtype)  # TFLite slices no truth values
         begin = tf.zeros(tf.stack([tf.shape(features)[1], self.units]), features.dtype)
 
         def step(number: tf.Tensor, g: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            g = tf.where(alive[last - number][:, None], advanced(self.cell, g, features[last - number]), g)
+            here = alive[last - number][:, None] > 0.5
+            g = tf.where(here, advanced(self.cell, g, features[last - number]), g)
             return g, g
 
         return tf.reverse(scan(step, begin, last + 1)[1], [0])
@@ -204,12 +207,9 @@ def built(network: keras.Layer, shape: tuple[int, ...]) -> int:
 
 def each_step(network: keras.Layer, x: tf.Tensor, axes: int = 2, training: bool = False) -> tf.Tensor:
     """Return the features of steps [*, *event] with so many leading axes: [*, F]."""
-    flat = tf.reshape(x, tf.concat([[-1], tf.shape(x)[axes:]], 0))
-    flat = tf.ensure_shape(flat, [None, *x.shape[axes:]])
+    flat = tf.reshape(x, [-1, *x.shape[axes:]])
     features = network(flat, training=training)  # [T B, F]
-    found = tf.reshape(features, tf.concat([tf.shape(x)[:axes], [features.shape[-1]]], 0))
-    found.set_shape([*x.shape[:axes], features.shape[-1]])
-    return found
+    return reshaped(features, [*extents(x)[:axes], features.shape[-1]])
 
 
 def each_vector(network: keras.Layer, z: tf.Tensor) -> tf.Tensor:
@@ -220,6 +220,4 @@ def each_vector(network: keras.Layer, z: tf.Tensor) -> tf.Tensor:
 def advanced(cell: keras.Layer, state: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
     """Return the next state, [..., M], of a recurrent cell."""
     flat, _ = cell(tf.reshape(inputs, [-1, inputs.shape[-1]]), [tf.reshape(state, [-1, state.shape[-1]])])
-    after = tf.reshape(flat, tf.shape(state))
-    after.set_shape(state.shape)
-    return after
+    return reshaped(flat, extents(state))

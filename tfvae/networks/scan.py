@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from tfvae.reshaping import extents, reshaped
+
 Seen: TypeAlias = Sequence[tf.Tensor]
 """What is known at each step, tensors [T, *B, ...], or at one, [*B, ...]."""
 
@@ -89,18 +91,5 @@ def at(seen: Seen, number: tf.Tensor | int) -> list[tf.Tensor]:
 def widened(seen: Seen, rank: int) -> list[tf.Tensor]:
     """Return what is known at each step, [T, *B, F], beside tensors of so many axes: [T, 1, ..., *B, F]."""
     return [
-        tf.reshape(each, tf.concat([tf.shape(each)[:1], [1] * (rank - each.shape.rank), tf.shape(each)[1:]], 0))
-        if rank > each.shape.rank
-        else each
-        for each in seen
+        reshaped(each, [*extents(each)[:1], *[1] * (rank - each.shape.rank), *extents(each)[1:]]) for each in seen
     ]
-
-
-def beside(*parts: tf.Tensor) -> tf.Tensor:
-    """Return vectors side by side, over the leading axes that all have: [..., sum of the sizes]."""
-    if len(parts) == 1:
-        return parts[0]
-    common = tf.shape(parts[0])[:-1]
-    for part in parts[1:]:
-        common = tf.broadcast_dynamic_shape(common, tf.shape(part)[:-1])
-    return tf.concat([tf.broadcast_to(part, tf.concat([common, [part.shape[-1]]], 0)) for part in parts], -1)

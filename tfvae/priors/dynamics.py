@@ -12,9 +12,9 @@ from tfvae.distributions.walk import Walk
 from tfvae.errors import IncompatibleParts, positive_int
 from tfvae.heads.support import REAL
 from tfvae.networks.recurrent import Latest, Recurrent
-from tfvae.networks.scan import beside
 from tfvae.priors.base import Prior
 from tfvae.priors.hierarchy import normal_size
+from tfvae.reshaping import beside
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
