@@ -192,6 +192,40 @@ def test_every_objective_takes_it(objective):
     assert all(np.isfinite(g).all() for g in gradients) and sum(np.abs(g).max() > 0 for g in gradients) > 5
 
 
+@pytest.fixture(scope="module")
+def stripes():
+    """Images whose bits repeat their neighbour on the left with probability 0.9, and their entropy in nats."""
+    rng = np.random.default_rng(0)
+    turns = np.concatenate([rng.random([4000, 3, 1]) < 0.5, rng.random([4000, 3, 3]) < 0.1], 2)
+    entropy = 3 * (np.log(2) - 3 * (0.1 * np.log(0.1) + 0.9 * np.log(0.9)))
+    return (np.cumsum(turns, 2) % 2).astype("float32")[..., None], entropy
+
+
+@pytest.mark.parametrize("name", ["independent", "strong", "free bits", "blind"])
+def test_z_falls_silent_where_pixels_explain_each_other(stripes, name):
+    """All there is to know of these images is in the pixels before; bits that are free, or a blind decoder, wake z."""
+    (x, entropy), shape = stripes, (3, 4)
+    likelihood = heads.Bernoulli((3, 4, 1)) if name == "independent" else head_of(shape, 0 if name == "blind" else 1)
+    decoder = tfvae.Decoder(networks.mlp(32), likelihood)
+    model = model_of(decoder, objectives.ELBO(free_bits=0.5 if name == "free bits" else 0.0))
+    model.compile(keras.optimizers.Adam(1e-2))
+    monitor = tfvae.callbacks.CollapseMonitor(x[:200], every=8, patience=9)
+    if name == "strong":
+        with pytest.warns(UserWarning, match="collapsed"):
+            model.fit(x, batch_size=100, epochs=8, verbose=0, callbacks=[monitor])
+    else:
+        model.fit(x, batch_size=100, epochs=8, verbose=0, callbacks=[monitor])
+    logs = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
+    active = evaluation.active_units(model, x[:1000], progress=False).count
+    assert logs["elbo"] < -entropy + 0.15  # the best there is, but for the error of 4000 images
+    if name == "strong":
+        assert active == 0 and logs["rate"] < 0.03 and logs["elbo"] > -entropy - 0.15
+    elif name == "free bits":
+        assert active > 0 and logs["rate"] > 0.7 and logs["elbo"] > -entropy - 1.3
+    else:
+        assert active == 2 and logs["rate"] > 1.0
+
+
 # What does not fit ---------------------------------------------------------------------------------------------------
 
 
