@@ -141,7 +141,16 @@ LENGTH_ONE = {
     "ZeroInflatedNegativeBinomial": (heads.ZeroInflatedNegativeBinomial, [0.0, 0.0, 7.0]),
 }
 MORE_THAN_ONE = {"OneHotCategorical", "Product", "PowerSpherical", "RelaxedCategorical"}  # or made of others
-NO_LIKELIHOOD = {"GridNormal", "Point", "Coupling", "Householder", "InverseAutoregressive", "Planar", "Sylvester", "Incomplete"}
+NO_LIKELIHOOD = {
+    "GridNormal",
+    "Point",
+    "Coupling",
+    "Householder",
+    "InverseAutoregressive",
+    "Planar",
+    "Sylvester",
+    "Incomplete",
+}
 
 
 def test_every_head_is_tried_at_length_one():

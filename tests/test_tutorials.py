@@ -26,10 +26,11 @@ EXPECTED = {
     "12_directed_graphs": ("graph.png", "classes.png"),
     "13_latent_variables": ("bound.png",),
     "14_when_it_fails": ("collapse.png", "holes.png"),
+    "16_levels": ("levels.png",),
     "15_few_labels": ("labels.png", "class_and_style.png"),
     "04_batch_scoring": ("saved_model/1/saved_model.pb", "scores/00000.npy", "scores/00001.npy", "scores/00002.npy"),
 }
-SLOW = {"02_zoo", "03_long_runs", "11_conditional_models", "14_when_it_fails", "15_few_labels"}
+SLOW = {"02_zoo", "03_long_runs", "11_conditional_models", "14_when_it_fails", "15_few_labels", "16_levels"}
 NEEDS = {"04_batch_scoring": ("ray", "the extra `scoring`")}
 
 

@@ -39,11 +39,11 @@ def prior():
 X = np.random.default_rng(0).integers(0, 2, [7, *SHAPE]).astype("float32")
 
 
-# The state that is carried ---------------------------------------------------------------------------------------------
+# The state that is carried --------------------------------------------------------------------------------------------
 
 
 def anew(chain, given):
-    """The same chain, each conditional of which goes down from the top again: given the state, and all that is drawn."""
+    """The same chain, whose conditionals go down from the top again, given all that is drawn."""
 
     def of(number):
         def conditional(drawn):
@@ -159,11 +159,17 @@ def test_its_evidence_is_that_of_the_truth(line):
 
 
 def test_one_group_is_the_vae():
-    network, head, decoder = networks.mlp(8), heads.DiagonalNormal(3), tfvae.Decoder(networks.mlp(8), heads.Bernoulli(SHAPE))
+    network, head, decoder = (
+        networks.mlp(8),
+        heads.DiagonalNormal(3),
+        tfvae.Decoder(networks.mlp(8), heads.Bernoulli(SHAPE)),
+    )
     top = priors.StandardNormal(3)
     single = priors.Descent(top, [], [networks.mlp(4)], [])
     plain = tfvae.VAE(tfvae.Encoder(network, head), decoder, top, seed=0)
-    model = tfvae.LadderVAE(Guided([network], [tfvae.Conditional(networks.mlp(), head)], single), decoder, single, seed=0)
+    model = tfvae.LadderVAE(
+        Guided([network], [tfvae.Conditional(networks.mlp(), head)], single), decoder, single, seed=0
+    )
     one, other = (m.trace(tf.constant(X), 3, seed=5) for m in (plain, model))
     for name in ("z", "log_px", "log_pz", "log_qz", "rate", "elbo"):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-6, atol=1e-6, err_msg=name)
@@ -245,7 +251,9 @@ def test_features_stand_beside_the_state_of_every_sample():
     h, a = np.random.default_rng(0).normal(size=[2, 5, 3, 2, 2, 4]).astype("float32"), np.ones([3, 2, 2, 1], "float32")
     for state in (h[0, 0], h[0], h):
         found = beside(tf.constant(state), tf.constant(a) * tf.range(3.0)[:, None, None, None])
-        expected = np.concatenate([state, np.broadcast_to(np.arange(3)[:, None, None, None], (*state.shape[:-1], 1))], -1)
+        expected = np.concatenate(
+            [state, np.broadcast_to(np.arange(3)[:, None, None, None], (*state.shape[:-1], 1))], -1
+        )
         np.testing.assert_array_equal(found, expected)
 
 

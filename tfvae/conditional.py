@@ -91,11 +91,10 @@ class Conditional(keras.Model):
             self.head.build(self.network.compute_output_shape(input_shape))
 
     def call(self, parents: tf.Tensor, training: bool = False) -> tfd.Distribution:
-        return self.head.distribution(
-            folded(
-                lambda flat: self.head.parameters(self.network(flat, training=training)), parents, self._parents_rank - 1
-            )
-        )
+        def parameters(flat: tf.Tensor) -> tf.Tensor:
+            return self.head.parameters(self.network(flat, training=training))
+
+        return self.head.distribution(folded(parameters, parents, self._parents_rank - 1))
 
     def get_config(self) -> dict:
         return {

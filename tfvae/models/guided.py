@@ -51,9 +51,7 @@ class Guided(Descending):
         TensorShape([6])
     """
 
-    def __init__(
-        self, networks: Sequence[keras.Layer], parts: Sequence[Conditional], prior: Descent, **kwargs: object
-    ):
+    def __init__(self, networks: Sequence[keras.Layer], parts: Sequence[Conditional], prior: Descent, **kwargs: object):
         super().__init__(networks, parts, **kwargs)
         if not isinstance(prior, Descent) or len(prior.sizes) != len(parts):
             raise IncompatibleParts(

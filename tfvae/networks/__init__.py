@@ -12,7 +12,8 @@
 | `simplex_mlp` | logarithms of probabilities, flattened | a vector |
 
 What they are made of and Keras lacks are layers: `GatedDense`, `Residual`, which `bottleneck` returns, `ResidualBlock`,
-`Columns`, `FillMissing`, `Last`, `Log1p`. They go before any network: `keras.Sequential([networks.Log1p(), networks.gated(300)])`.
+`Columns`, `FillMissing`, `Last`, `Log1p`. They go before any network:
+`keras.Sequential([networks.Log1p(), networks.gated(300)])`.
 """
 
 from tfvae.networks.convolutional import conv, deconv

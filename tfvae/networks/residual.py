@@ -115,9 +115,7 @@ class Residual(keras.layers.Layer):
         return cls(**{**config, "network": keras.saving.deserialize_keras_object(config["network"])})
 
 
-def bottleneck(
-    units: int, filters: int, *, kernel_size: int = 3, activation: str = "relu", depth: int = 1
-) -> Residual:
+def bottleneck(units: int, filters: int, *, kernel_size: int = 3, activation: str = "relu", depth: int = 1) -> Residual:
     """Return the identity plus four convolutions, the inner two of which work on fewer channels.
 
         y = x + V * a(K_2 * a(K_1 * a(U * a(x))))
