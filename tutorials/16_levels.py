@@ -114,7 +114,7 @@ figure.savefig(OUT / "levels.png", dpi=130)
 lost, kept = used["bottom up"], used["ladder, balanced warm-up"]
 difference, error = kept[0][0] - lost[0][0], np.hypot(kept[1][0], lost[1][0])
 print(
-    f"rate of the topmost group: bottom up {lost[0][0]:.3f} ± {lost[1][0]:.3f} nats, {difference:+.2f} ± {error:.2f} cured"
+    f"rate at the top: bottom up {lost[0][0]:.3f} ± {lost[1][0]:.3f} nats, cured {difference:+.2f} ± {error:.2f} more"
 )
 if EPOCHS >= 200 and not (lost[0][0] < 0.1 and difference > max(0.5, 5 * error)):  # fewer epochs are a trial run
     raise RuntimeError(f"Expected the top to collapse, and to be cured. Received: rates {lost[0]} and {kept[0]}")
