@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # they are not part of the installed package
 
-from benchmarks import cli, machine, race, report, results, wire
+from benchmarks import cli, levels, machine, race, report, results, wire
 from benchmarks.contestants import floor
 from benchmarks.deployment import contestant as deployment
 from benchmarks.deployment import table as deployment_table
@@ -185,3 +185,37 @@ def test_a_message_of_a_preset_has_a_row_with_its_error(tfds_dir, tmp_path):
     assert any(line.startswith("Measured 20") and machine.describe()["processor"] in line for line in lines)
     with pytest.raises(ValueError, match="vae_static_mnist"):
         wire.run(names="vae_static", out=table)
+
+
+def test_models_with_levels_have_as_many_weights_as_one_without():
+    sizes = {name: made.make((28, 28, 1), 10).count_params() for name, made in levels.CONTESTANTS.items()}
+    assert max(sizes.values()) < 1.01 * min(sizes.values()), sizes
+
+
+def test_a_gain_is_paired_over_the_images():
+    one = np.random.default_rng(0).normal(-90, 20, 10_000)
+    found = levels.paired(one, one + np.random.default_rng(1).normal(2.0, 0.5, 10_000))
+    assert found["gain"] == pytest.approx(2.0, abs=0.02) and found["error"] == pytest.approx(0.005, rel=0.05)
+
+
+def test_the_committed_levels_are_what_their_record_gives():
+    record = json.loads(Path(race.ROOT, "benchmarks", "levels.json").read_text(encoding="utf-8"))
+    table = Path(race.ROOT, "benchmarks", "LEVELS.md").read_text(encoding="utf-8")
+    assert table.endswith("\n" + levels.table(record) + "\n")
+    assert "| two levels, [40, 40] |" in table and " ± " in table
+
+
+@pytest.mark.slow
+def test_levels_go_on_where_they_were_stopped(tfds_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(levels, "paces", lambda names, splits: dict.fromkeys(names, 1.0))
+    options = {"seeds": "0", "epochs": 1, "samples": 2, "progress": False, "work": tmp_path, "out": tmp_path / "L.md"}
+    levels.run(models="one", **options)
+    before = (tmp_path / "levels.json").stat().st_mtime_ns
+    levels.run(models="one", **options)
+    assert (tmp_path / "levels.json").stat().st_mtime_ns == before  # nothing was missing
+    levels.run(models="hvae", **options)
+    record = json.loads((tmp_path / "levels.json").read_text())
+    gain, rows = record["gains"]["hvae 0"], record["runs"]
+    assert gain["gain"] == pytest.approx(rows["hvae"][0]["mean"] - rows["one"][0]["mean"]) and gain["error"] > 0
+    with pytest.raises(levels.typer.BadParameter, match="two"):
+        levels.run(models="one,two", **options)

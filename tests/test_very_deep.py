@@ -39,11 +39,11 @@ def prior():
 X = np.random.default_rng(0).integers(0, 2, [7, *SHAPE]).astype("float32")
 
 
-# The state that is carried ---------------------------------------------------------------------------------------------
+# The state that is carried --------------------------------------------------------------------------------------------
 
 
 def anew(chain, given):
-    """The same chain, each conditional of which goes down from the top again: given the state, and all that is drawn."""
+    """The same chain, whose conditionals go down from the top again, given all that is drawn."""
 
     def of(number):
         def conditional(drawn):

@@ -109,15 +109,13 @@ class Conditional(keras.Model):
             self.head.build(self.network.compute_output_shape(own))
 
     def call(self, parents: tf.Tensor | list[tf.Tensor], training: bool = False) -> tfd.Distribution:
-        several = list(parents) if isinstance(parents, (list, tuple)) else [parents]
-        ranks = [rank - 1 for rank in self._ranks]
+        first, *others = parents if isinstance(parents, (list, tuple)) else [parents]
+        rank, *ranks = [rank - 1 for rank in self._ranks]
 
         def parameters(*flat: tf.Tensor) -> tf.Tensor:
-            return self.head.parameters(self.network(list(flat) if len(flat) > 1 else flat[0], training=training))
+            return self.head.parameters(self.network(list(flat) if others else flat[0], training=training))
 
-        return self.head.distribution(
-            folded(parameters, several[0], ranks[0], zip(several[1:], ranks[1:], strict=True))
-        )
+        return self.head.distribution(folded(parameters, first, rank, zip(others, ranks, strict=True)))
 
     def get_config(self) -> dict:
         return {

@@ -20,8 +20,8 @@ class Descent(Prior):
 
         p(z) = p(z_L) prod_l p(z_l | h_l),   h_{L-1} = g_L(z_L),   h_{l-1} = f_l(h_l + g_l(z_l))
 
-    The groups stand in z from the top to the bottom, z = [z_L, ..., z_1], and h_0 is what the likelihood sees. The state
-    is carried down, so that the work grows with the number of groups and not with its square.
+    The groups stand in z from the top to the bottom, z = [z_L, ..., z_1], and h_0 is what the likelihood sees. The
+    state is carried down, so that the work grows with the number of groups and not with its square.
 
     Args:
         top: p(z_L), any prior.
@@ -32,8 +32,8 @@ class Descent(Prior):
         **kwargs: `name` and `dtype`, as for any Keras layer.
 
     Raises:
-        IncompatibleParts: if `top` is no prior, there are not as many networks as groups, or a part does not fit what it
-            is given.
+        IncompatibleParts: if `top` is no prior, there are not as many networks as groups, or a part does not fit what
+            it is given.
 
     Reference: R. Child, "Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images", 2021,
     Sec. 3, https://arxiv.org/abs/2011.10650.
