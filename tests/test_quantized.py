@@ -1,5 +1,6 @@
 """Codes as latents: against enumeration of all codes, closed forms of codebooks, and the formulas of the papers."""
 
+import contextlib
 import itertools
 
 import keras
@@ -369,6 +370,27 @@ def test_fit_reports_perplexity_and_moves_the_codebook(fitted):
     assert seen["perplexity"] == pytest.approx(np.exp(-(share * np.log(share + 1e-30)).sum()), rel=1e-4)
     assert seen["elbo"] == pytest.approx(float(tf.reduce_mean(model.trace(tf.constant(data(64)), 1, 0).elbo)), rel=1e-4)
     assert codes.dtype == np.int32
+
+
+class Interrupt(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2:
+            raise KeyboardInterrupt
+
+
+def test_a_run_that_was_stopped_in_an_epoch_ends_as_the_others(fitted, tmp_path):
+    """Counts of codes, averages of the codebook and revived codes go on too."""
+    whole, history = fitted
+    resumed = {}
+    for callbacks in ([Interrupt()], []):
+        model = model_of()
+        model.compile(keras.optimizers.Adam(1e-2))
+        kept = tfvae.callbacks.Checkpoint(tmp_path / "checkpoint.keras", seconds=0.0)
+        with contextlib.suppress(KeyboardInterrupt):
+            resumed = model.fit(data(64), epochs=2, batch_size=16, verbose=0, callbacks=[kept, *callbacks]).history
+    for one, other in zip(whole.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+    assert resumed["perplexity"] == pytest.approx(history["perplexity"], rel=1e-5)
 
 
 def test_a_second_stage_trains_the_prior_alone():

@@ -88,7 +88,7 @@ class Checkpoint(keras.callbacks.Callback):
         # Replicas would have to add their means up together, and each has a clock of its own.
         one = self.model.distribute_strategy.num_replicas_in_sync == 1
         means = metric_variables(self.model) if batch and one else []
-        metrics = [float(tf.convert_to_tensor(variable)) for variable in means]
+        metrics = [tf.convert_to_tensor(variable).numpy().tolist() for variable in means]
         position = {"epoch": epoch, "batch": batch, "origin": self.model.origin, "metrics": metrics}
         self._saved = time.monotonic()
         if not self.model.distribute_strategy.extended.should_checkpoint:
