@@ -25,6 +25,8 @@ class Case(NamedTuple):
     """Signatures that need an operator which TFLite has not built in."""
     refused_extras: tuple[str, ...] = ()
     """Signatures beyond those of every export that no format offers."""
+    conditioned: bool = False
+    """Whether the labels of the data are the condition."""
 
 
 def case(build: Callable, exact_rate: bool = True, **settings: object) -> Case:
@@ -33,9 +35,9 @@ def case(build: Callable, exact_rate: bool = True, **settings: object) -> Case:
     return Case(build, {**SMALL, **settings}, exact_rate, **fields)
 
 
-# One for each kind of export: without a rate, with a density of its own for the prior, draws, or data. Those of the
-# others take ten minutes, and are marked slow.
-EXPORTED_FIRST = {"vae", "wae_mmd", "vamp", "iaf", "gumbel", "mixed_vae"}
+# One for each kind of export: without a rate, with a density of its own for the prior, draws, data, inputs. Those of
+# the others take ten minutes, and are marked slow.
+EXPORTED_FIRST = {"vae", "wae_mmd", "vamp", "iaf", "gumbel", "mixed_vae", "cvae"}
 
 CASES = {
     "vae": case(zoo.vae),
@@ -73,6 +75,7 @@ CASES = {
     "two_stage": case(zoo.two_stage),
     "hvae": case(zoo.hvae, False, units=(16,)),
     "hvae_vamp": case(zoo.hvae_vamp, False, units=(16,), components=3),
+    "cvae": case(zoo.cvae, conditioned=True, refused_extras=("impute", "personalise")),
     "ladder": case(zoo.ladder, False, latent_dim=4, units=(16, 8)),
     "vrnn": case(zoo.vrnn, False, units=(16,), data="digit_rows", refused_extras=("impute", "personalise")),
     "deep_markov": case(zoo.deep_markov, False, units=(16,), data="digit_rows", refused_extras=("personalise",)),

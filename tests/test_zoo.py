@@ -32,7 +32,13 @@ def case(row):
 @pytest.fixture(scope="module")
 def splits(case):
     binarization = data.StaticBinarization() if case.data == "digits" else None
-    return data.load(case.data, batch_size=64, binarization=binarization)
+    splits = data.load(case.data, batch_size=64, binarization=binarization)
+    return splits.conditioned() if case.conditioned else splits
+
+
+def first(batch, count):
+    """The first examples, with their conditions if they have some."""
+    return tf.nest.map_structure(lambda part: part[:count], batch)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def trained(case, splits):
     keras.utils.set_random_seed(0)
     model = case.build(splits.shape, **case.options)
     model.compile(keras.optimizers.Adam(3e-3))
-    train, validation = (x[: len(x) // 64 * 64] for x in map(splits.array, ("train", "validation")))
+    train, validation = (first(splits.examples(s), splits.sizes[s] // 64 * 64) for s in ("train", "validation"))
     before = model.evaluate(validation, batch_size=64, verbose=0, return_dict=True)
     model.fit(train, batch_size=64, epochs=2, verbose=0)
     return model, before, model.evaluate(validation, batch_size=64, verbose=0, return_dict=True)
@@ -85,7 +91,7 @@ def test_survives_keras(trained, splits, tmp_path):
     model = trained[0]
     model.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")
-    x = splits.array("test")
+    x = splits.examples("test")
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
     for name in ("log_px", "log_pz"):
         same = [getattr(m.trace(x, 2, 5), name) for m in (loaded, model)]
@@ -102,11 +108,13 @@ def _answers_as_the_library(model, x, run, names, near):
     """A file gives for a seed what `model.sample` and `model.trace` give for it."""
     words = (11, -3)
     seed = np.array(words, np.int32)
+    given = x if isinstance(x, dict) else {"x": x}
     if "generate" in names:
-        drawn = run("generate", {"n": np.array(7, np.int32), "seed": seed})["x"]
-        np.testing.assert_allclose(drawn, model.sample(7, words), rtol=near, atol=near)
+        c = {name: np.repeat(given[name][:1], 7, 0) for name in model.condition.names}
+        drawn = run("generate", {**(c or {"n": np.array(7, np.int32)}), "seed": seed})["x"]
+        np.testing.assert_allclose(drawn, model.sample(7, words, **c), rtol=near, atol=near)
     if "elbo" in names:
-        scores, trace = run("elbo", {"x": x, "seed": seed}), model.trace(x, 1, words)
+        scores, trace = run("elbo", {**given, "seed": seed}), model.trace(x, 1, words)
         for name in ("elbo", "rate", "distortion"):
             np.testing.assert_allclose(scores[name], getattr(trace, name), rtol=near, atol=near, err_msg=name)
 
@@ -127,14 +135,13 @@ def test_survives_saved_model_and_tflite(case, trained, splits, tmp_path):
         assert not mobile.exists()
     parity = export.tflite(model, mobile, without=without, source=served).differences["TFLite"]
     assert set(parity) == every - set(without) and max(parity.values()) < 1e-3
-    x = splits.array("test")[:5]
+    x = first(splits.examples("test"), 5)
     _answers_as_the_library(model, x, saved_model_runner(served), every - set(case.refused), 1e-4)
     _answers_as_the_library(model, x, tflite_runner(mobile), every - set(without), 1e-3)
 
 
 def test_exports_every_extra_or_refuses_it_by_name(case, trained, splits, tmp_path):
     model, offered, refused = trained[0], [], []
-    score = anomaly.NegativeELBO(model, samples=2, progress=False)
     made = {
         "encode_sample": export.EncodeSample(),
         "score": export.Score(2),
@@ -142,7 +149,8 @@ def test_exports_every_extra_or_refuses_it_by_name(case, trained, splits, tmp_pa
         "impute": export.Impute(2, 3),
         "personalise": export.Personalise(),
     }
-    if "elbo" not in case.refused:
+    if "elbo" not in case.refused and not case.conditioned:
+        score = anomaly.NegativeELBO(model, samples=2, progress=False)
         made["is_anomaly"] = export.IsAnomaly(anomaly.calibrate(score, splits.array("validation")[:30]))
     for name, extra in made.items():
         try:

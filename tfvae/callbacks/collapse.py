@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -80,7 +81,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.per_dimension, self.two_sample = per_dimension, two_sample
         as_seed(seed)
         self.seed = seed
-        self._x = np.zeros([0])
+        self._x: Any = ()  # examples, with conditions if the model has one
         self._dead, self._warned = 0, False
         self._names: list[str] = []  # of what is logged
 
@@ -88,9 +89,8 @@ class CollapseMonitor(keras.callbacks.Callback):
         """Read the examples."""
         self._dead, self._warned, self._names = 0, False, []
         self._x = self._x if len(self._x) else self._first()
-        self.model.check(self._x)
-        if len(self._x) < 2:
-            raise ValueError(f"Expected at least two held-out examples. Received: {len(self._x)}")
+        if self._count < 2:
+            raise ValueError(f"Expected at least two held-out examples. Received: {self._count}")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Measure, if this epoch is one of those, and add the numbers to the logs."""
@@ -134,12 +134,20 @@ class CollapseMonitor(keras.callbacks.Callback):
             logs |= {f"rate_z{d}": float(rate) for d, rate in enumerate(rates.means)}
         return logs
 
-    def _first(self) -> np.ndarray:
-        """Return the first examples of the data."""
+    @property
+    def _count(self) -> int:
+        return len(tf.nest.flatten(self._x)[0]) if len(self._x) else 0
+
+    def _first(self) -> object:
+        """Return the first examples of the data, checked."""
+        from tfvae.models.checks import clearly
+
+        check = self.model.check
         if not isinstance(self.data, tf.data.Dataset):
-            return np.asarray(self.data)[: self.examples]
-        images = self.data.map(lambda *batch: batch[0]).unbatch().take(self.examples)
-        return np.stack(list(images.as_numpy_iterator()))
+            return tf.nest.map_structure(lambda part: part[: self.examples], check.array(self.data))
+        examples = check(self.data).map(lambda *batch: batch[0]).unbatch().take(self.examples)
+        rows: list = clearly(list, examples.as_numpy_iterator())
+        return tf.nest.map_structure(lambda *each: np.stack(each), *rows) if rows else ()
 
     def _warn(self) -> None:
         if self._warned:
@@ -148,7 +156,7 @@ class CollapseMonitor(keras.callbacks.Callback):
 
         self._warned = True
         warnings.warn(
-            f"The posterior has collapsed: no unit of z is active on {len(self._x)} held-out examples, in "
+            f"The posterior has collapsed: no unit of z is active on {self._count} held-out examples, in "
             f"{self._dead} measurements one after the other. Try this: {REMEDY}.",
             CollapseWarning,
             stacklevel=2,

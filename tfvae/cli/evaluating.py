@@ -51,7 +51,7 @@ def evaluate_command(
         if finished:
             measured = evaluating.evaluate(path, model, recipe, splits, samples, seed, say=typer.echo)
         else:
-            measured = measurement.measure(model, splits.array("test"), samples or recipe.samples, seed)
+            measured = measurement.measure(model, splits.examples("test"), samples or recipe.samples, seed)
     except (ValueError, OSError, DatasetNotAvailable) as error:
         fail(error)
     typer.echo(measurement.table(measured.rows()))

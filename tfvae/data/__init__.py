@@ -5,6 +5,7 @@ from tfvae.data.binarization import Binarization, DynamicBinarization, NoBinariz
 from tfvae.data.directory import from_directory
 from tfvae.data.loaders import load, names
 from tfvae.data.prepared import DatasetNotAvailable
+from tfvae.data.quadrants import Quadrants
 from tfvae.data.splits import Splits
 from tfvae.data.streaming import stream, stream_directory, stream_tfrecords
 from tfvae.data.streams import Stream
@@ -14,6 +15,7 @@ __all__ = [
     "DatasetNotAvailable",
     "DynamicBinarization",
     "NoBinarization",
+    "Quadrants",
     "Splits",
     "StaticBinarization",
     "Stream",

@@ -115,7 +115,6 @@ class IsAnomaly(Extra):
 
     def signatures(self, model: AbstractVAE) -> dict[str, Signature]:
         require_rate(model, "is_anomaly")
-        require_no_condition(model, "is_anomaly")
         score = self.calibration.score
         if not isinstance(score, NegativeELBO) or score.model.encoder is not model.encoder:
             raise ExportError(

@@ -127,7 +127,7 @@ def _arguments(method: Callable, model: "AbstractVAE", x: object, args: tuple, o
     call.update(call.pop("kwargs", {}))
     call["x"], call["y"] = model.check.with_second(call["x"], call["y"])
     if call["y"] is None and call["sample_weight"] is not None:
-        call["y"] = call["x"]
+        call["y"] = tf.nest.flatten(call["x"])[0]  # of a structure Keras would want as many weights
     return call
 
 

@@ -70,6 +70,8 @@ class Pairs(AbstractChecker):
             raise ValueError(f"<refused>{error}</refused>") from None
 
     def with_second(self, x: object, y: object) -> tuple[object, None]:
+        if y is None and isinstance(x, tuple) and len(x) == 2:
+            x, y = x
         return (x if y is None else {"x": x, "c": y}), None
 
     def cast(self, batch: dict, dtype: str) -> dict:

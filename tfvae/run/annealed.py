@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from tfvae import evaluation
 from tfvae.evaluation import AnnealedEvidence, LogEvidence
 from tfvae.evaluation.batches import standard_error
@@ -62,7 +60,7 @@ class AnnealedCheck:
         }
 
 
-def annealed_check(model: AbstractVAE, x: np.ndarray, samples: int, seed: int) -> AnnealedCheck:
+def annealed_check(model: AbstractVAE, x: object, samples: int, seed: int) -> AnnealedCheck:
     """Estimate the evidence of x both ways, from q(z | x) where its density is known at any z, else from p(z)."""
     from_prior = not ability.known_anywhere(model)
     annealed = evaluation.annealed_importance(model, x, _STEPS, _CHAINS, seed, from_prior=from_prior, progress=False)

@@ -17,12 +17,14 @@ from tfvae.evaluation import anomaly
 from tfvae.evaluation.chains import no_chains
 from tfvae.evaluation.printing import error_of, plus_minus
 from tfvae.evaluation.samples.classifier import before_binarization
+from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE
 from tfvae.presets.recipe import Recipe
 from tfvae.random import Seed, as_seed
 from tfvae.run import card, report
 from tfvae.run.annealed import annealed_check
 from tfvae.run.measurement import Evidence, Reconstruction, measure
+from tfvae.run.pictures import chosen
 
 _EXAMPLES = 2000  # that a diagnosis looks at; its time grows as their square
 _SAME = 0.01  # nats between two measurements with one seed
@@ -85,13 +87,13 @@ def evaluate(
         ValueError: if the card is missing or damaged.
     """
     found = card.read(folder)
-    x = splits.array("test")
-    say(f"measuring {len(x)} test examples")
+    x, count = splits.examples("test"), splits.sizes["test"]
+    say(f"measuring {count} test examples")
     drawn = samples or recipe.samples
     measured = measure(model, x, drawn, seed, progress=progress)
     for line in _against(found["test"], measured.as_json()):
         say(line)
-    found.update(card.results(recipe, measured, len(x), drawn, seed))
+    found.update(card.results(recipe, measured, count, drawn, seed))
     _diagnose_and_write(folder, found, model, splits, drawn, seed, say)
     return measured
 
@@ -118,7 +120,7 @@ def _samples_of(found: dict) -> int:
 
 def _diagnose_and_write(folder: Path, found: dict, model: AbstractVAE, splits: Splits, samples: int, seed: int,
                         say: Callable) -> None:  # fmt: skip
-    parts = diagnose(model, splits, splits.array("test")[:_EXAMPLES], samples, seed, say=say)
+    parts = diagnose(model, splits, chosen(splits.examples("test"), slice(_EXAMPLES)), samples, seed, say=say)
     found["diagnosis"] = {
         part.title: {
             "table": part.record.rows(), "warnings": list(part.record.warnings), "numbers": part.record.as_json()
@@ -148,7 +150,7 @@ def check(folder: Path, model: AbstractVAE, splits: Splits, *, say: Callable = p
     """
     found = card.read(folder)
     before, same = found["test"], True
-    after = measure(model, splits.array("test"), _samples_of(found), 0, progress=progress).as_json()
+    after = measure(model, splits.examples("test"), _samples_of(found), 0, progress=progress).as_json()
     for name, old in before.items():
         if not isinstance(old, dict):
             continue
@@ -158,18 +160,21 @@ def check(folder: Path, model: AbstractVAE, splits: Splits, *, say: Callable = p
     return same
 
 
-def diagnose(
-    model: AbstractVAE, splits: Splits, x: np.ndarray, samples: int, seed: int, *, say: Callable
-) -> list[Part]:
-    """Return what can be said of a model beyond its evidence by so many samples, on the first test examples x."""
+def diagnose(model: AbstractVAE, splits: Splits, x: Batch, samples: int, seed: int, *, say: Callable) -> list[Part]:
+    """Return what can be said of a model beyond its evidence by so many samples, on the first test examples x.
+
+    Of a model with a condition that is the evidence's curve, a second opinion on it, and the active units.
+    """
     parts = []
     if model.fits.has_rate:
-        say(f"drawing the curve of the evidence against the number of samples, {min(_CURVE, len(x))} examples")
-        curve = evaluation.evidence_curve(model, x[:_CURVE], seed=seed, progress=False)
+        say(f"drawing the curve of the evidence against the number of samples, at most {_CURVE} examples")
+        curve = evaluation.evidence_curve(model, chosen(x, slice(_CURVE)), seed=seed, progress=False)
         parts.append(Part("Evidence against the number of samples", curve, {"curve": curve.figure()}))
         if not no_chains(model):
-            say(f"checking the evidence by annealed chains, {len(x[:_ANNEALED])} examples")
-            parts.append(Part("Annealed check", annealed_check(model, x[:_ANNEALED], samples, seed)))
+            say(f"checking the evidence by annealed chains, at most {_ANNEALED} examples")
+            parts.append(Part("Annealed check", annealed_check(model, chosen(x, slice(_ANNEALED)), samples, seed)))
+    if model.condition.names:
+        return [*parts, Part("Active units", evaluation.active_units(model, x, progress=False))]
     say(f"diagnosing the latent space, {len(x)} examples")
     latent = evaluation.diagnose(model, x, seed=seed, progress=False)
     parts.append(Part("Latent space", latent, {"units": latent.figure()}))

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from tfvae import evaluation
 from tfvae.evaluation import Bound, Distortion, LogEvidence
 from tfvae.evaluation.printing import plus_minus
@@ -11,9 +9,9 @@ from tfvae.models.variational import AbstractVAE
 
 
 def measure(
-    model: AbstractVAE, x: np.ndarray, samples: int, seed: int = 0, *, progress: bool = True
+    model: AbstractVAE, x: object, samples: int, seed: int = 0, *, progress: bool = True
 ) -> "Evidence | Reconstruction":
-    """Measure a model on test examples: what its posterior has is decided by the model.
+    """Measure a model on test examples, with conditions if it has some: what its posterior has is decided by it.
 
     Raises:
         ValueError: as `evaluation.log_evidence` does.

@@ -139,7 +139,10 @@ class Options(Recipe):
 
     def load_data(self, data_dir: str | None = None) -> Splits:
         chosen = BINARIZATIONS[self.binarization]() if self.binarization else None
-        return data.load(self.data, batch_size=self.batch_size, binarization=chosen, seed=self.seed, data_dir=data_dir)
+        splits = data.load(
+            self.data, batch_size=self.batch_size, binarization=chosen, seed=self.seed, data_dir=data_dir
+        )
+        return splits.conditioned() if getattr(zoo, self.model).suits.conditioned else splits
 
     def build(self, splits: Splits) -> AbstractVAE:
         """Return the untrained model: Bernoulli likelihood for binary data, else a normal one with a learned scale.
@@ -154,6 +157,7 @@ class Options(Recipe):
             else heads.Normal(splits.shape, heads.SharedScale(0.5)),
             "warm_up": self.warm_up * splits.steps_per_epoch,
             "examples": splits.sizes["train"],
+            "condition_shape": splits.condition_shape,
             "seed": self.seed,
         }
         takes = _parameters(self.model)

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import tensorflow as tf
 from matplotlib.figure import Figure
 from scipy.stats import norm
 from sklearn.decomposition import PCA
 
 from tfvae.data import Splits
 from tfvae.files import replacing
+from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE
 from tfvae.priors import StandardNormal
 
@@ -21,31 +23,45 @@ def draw_all(model: AbstractVAE, splits: Splits, folder: str | Path) -> None:
 
     What is no image is drawn as a row of its values.
     """
-    x, labels = splits.array("test"), splits.labels["test"]
+    batch, x, labels = splits.examples("test"), splits.array("test"), splits.labels["test"]
     images = x.ndim == 3 or (x.ndim == 4 and x.shape[-1] in (1, 3))
-    _save(reconstructions(model, x) if images else records(model, x), Path(folder, "reconstructions.png"))
+    _save((reconstructions if images else records)(model, batch), Path(folder, "reconstructions.png"))
     if images:
-        _save(samples(model, largest=float(x.max())), Path(folder, "samples.png"))
+        classes = splits.condition_shape[0] if splits.conditions else 0
+        _save(samples(model, largest=float(x.max()), classes=classes), Path(folder, "samples.png"))
     flat = images and model.fits.latent_dim == 2 and isinstance(model.prior, StandardNormal)
-    _save(manifold(model) if flat else scatter(model, x[:_SHOWN], labels), Path(folder, "latent.png"))
+    shown = manifold(model) if flat and not splits.conditions else scatter(model, chosen(batch, slice(_SHOWN)), labels)
+    _save(shown, Path(folder, "latent.png"))
 
 
-def reconstructions(model: AbstractVAE, x: np.ndarray, columns: int = 10, rows: int = 4) -> Figure:
-    """Draw inputs spread over x, each with its mean reconstruction below it."""
-    chosen = x[np.linspace(0, len(x) - 1, columns * rows).astype(int)]
-    means = model.reconstruct(chosen)
-    pairs = np.stack([chosen.reshape(rows, columns, *x.shape[1:]), means.reshape(rows, columns, *x.shape[1:])], 1)
+def chosen(batch: Batch, places: slice | np.ndarray) -> Batch:
+    """Return some of the examples, with their conditions if they have some."""
+    return tf.nest.map_structure(lambda part: part[places], batch)
+
+
+def _x(batch: Batch) -> np.ndarray:
+    return batch["x"] if isinstance(batch, dict) else batch
+
+
+def reconstructions(model: AbstractVAE, batch: object, columns: int = 10, rows: int = 4) -> Figure:
+    """Draw inputs spread over x, or over x with conditions, each with its mean reconstruction below it."""
+    x = _x(batch)
+    places = np.linspace(0, len(x) - 1, columns * rows).astype(int)
+    shown, means = x[places], model.reconstruct(chosen(batch, places))
+    pairs = np.stack([shown.reshape(rows, columns, *x.shape[1:]), means.reshape(rows, columns, *x.shape[1:])], 1)
     title = "inputs (upper row of each pair) and reconstructions E[x | z] (lower)"
     return _grid(pairs.reshape(2 * rows, columns, *x.shape[1:]) / max(1.0, float(x.max())), title)
 
 
-def records(model: AbstractVAE, x: np.ndarray, rows: int = 60) -> Figure:
+def records(model: AbstractVAE, batch: object, rows: int = 60) -> Figure:
     """Draw inputs spread over x as rows of their values, each column scaled by its range, beside their means."""
-    chosen = x[np.linspace(0, len(x) - 1, rows).astype(int)]
+    x = _x(batch)
+    places = np.linspace(0, len(x) - 1, rows).astype(int)
+    means = model.reconstruct(chosen(batch, places))
     low, high = x.min(0), x.max(0)
     figure = Figure(figsize=(9, 5), layout="constrained")
     for axis, values, title in zip(
-        figure.subplots(1, 2, sharey=True), (chosen, model.reconstruct(chosen)), ("inputs", "reconstructions E[x | z]"),
+        figure.subplots(1, 2, sharey=True), (x[places], means), ("inputs", "reconstructions E[x | z]"),
         strict=True,
     ):  # fmt: skip
         scaled = ((values - low) / np.maximum(high - low, 1e-12)).reshape(rows, -1)
@@ -55,10 +71,17 @@ def records(model: AbstractVAE, x: np.ndarray, rows: int = 60) -> Figure:
     return figure
 
 
-def samples(model: AbstractVAE, size: int = 10, largest: float = 1.0) -> Figure:
-    """Draw E[x | z] for z drawn from the prior with seed 0; white is `largest`, or 1 if that is less."""
-    means = model.sample(size * size, seed=0) / max(1.0, largest)
-    return _grid(means.reshape(size, size, *means.shape[1:]), "samples: E[x | z] for z ~ p(z), seed 0")
+def samples(model: AbstractVAE, size: int = 10, largest: float = 1.0, classes: int = 0) -> Figure:
+    """Draw E[x | z] for z drawn from the prior with seed 0; white is `largest`, or 1 if that is less.
+
+    Where the condition is one of some classes, each row has one.
+    """
+    given, title = None, "samples: E[x | z] for z ~ p(z), seed 0"
+    if classes:
+        given = np.repeat(np.arange(size) % classes, size)
+        title = "samples: E[x | z, c] for z ~ p(z | c), seed 0, one class a row"
+    means = model.sample(size * size, seed=0, c=given) / max(1.0, largest)
+    return _grid(means.reshape(size, size, *means.shape[1:]), title)
 
 
 def manifold(model: AbstractVAE, size: int = 20) -> Figure:
@@ -72,7 +95,7 @@ def manifold(model: AbstractVAE, size: int = 20) -> Figure:
     )
 
 
-def scatter(model: AbstractVAE, x: np.ndarray, labels: np.ndarray | None) -> Figure:
+def scatter(model: AbstractVAE, x: object, labels: np.ndarray | None) -> Figure:
     """Draw the posterior means of x on their first two principal components (or along the only latent axis)."""
     means = model.embed(x)
     if means.shape[1] == 1:
@@ -86,7 +109,7 @@ def scatter(model: AbstractVAE, x: np.ndarray, labels: np.ndarray | None) -> Fig
     figure = Figure(figsize=(6, 5), layout="constrained")
     axis = figure.add_subplot()
     # Of several factors, the first one is the colour.
-    colours = None if labels is None else labels[: len(x)] if labels.ndim == 1 else labels[: len(x), 0]
+    colours = None if labels is None else labels[: len(means)] if labels.ndim == 1 else labels[: len(means), 0]
     marks = axis.scatter(
         points[:, 0], points[:, 1], c=colours, s=5, cmap=None if colours is None else "tab10", linewidths=0
     )

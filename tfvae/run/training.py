@@ -151,6 +151,6 @@ def _finish(model: AbstractVAE, recipe: Recipe, splits: Splits, folder: Path, ve
     pictures.draw_all(model, splits, folder / "pictures")
     say(f"measuring {splits.sizes['test']} test examples, with {recipe.samples} samples of the evidence of each")
     started = time.monotonic()
-    measured = measure(model, splits.array("test"), recipe.samples, progress=verbose > 0)
+    measured = measure(model, splits.examples("test"), recipe.samples, progress=verbose > 0)
     say(f"measured in {time.monotonic() - started:.0f} s")
     return card.write(folder, model, recipe, splits, measured, parity, refused)

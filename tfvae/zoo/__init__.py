@@ -6,6 +6,7 @@ from tfvae.zoo.beta_tcvae import beta_tcvae
 from tfvae.zoo.beta_vae import beta_vae
 from tfvae.zoo.ciwae import ciwae
 from tfvae.zoo.count_vae import count_vae
+from tfvae.zoo.cvae import cvae
 from tfvae.zoo.deep_markov import deep_markov
 from tfvae.zoo.dip_vae_i import dip_vae_i
 from tfvae.zoo.dip_vae_ii import dip_vae_ii
@@ -46,6 +47,7 @@ __all__ = [
     "beta_vae",
     "ciwae",
     "count_vae",
+    "cvae",
     "deep_markov",
     "dip_vae_i",
     "dip_vae_ii",

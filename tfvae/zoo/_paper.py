@@ -36,6 +36,10 @@ RAINFORTH_2018 = Citation(
     "Tighter Variational Bounds are Not Necessarily Better", "T. Rainforth et al.", 2018,
     "https://arxiv.org/abs/1802.04537",
 )  # fmt: skip
+SOHN_2015 = Citation(
+    "Learning Structured Output Representation using Deep Conditional Generative Models", "K. Sohn, H. Lee and X. Yan",
+    2015, "https://papers.nips.cc/paper_files/paper/2015/hash/8d55a249e6baa5c06772297520da2051-Abstract.html",
+)  # fmt: skip
 TOMCZAK_2018 = Citation("VAE with a VampPrior", "J. Tomczak and M. Welling", 2018, "https://arxiv.org/abs/1705.07120")
 
 
@@ -47,6 +51,8 @@ class Suits:
     """Name of a data set."""
     binarization: str | None = None
     """How its grey values become binary; None: as the data set says."""
+    conditioned: bool = False
+    """Whether the labels are the condition."""
 
 
 def paper(citation: Citation, suits: Suits = Suits()) -> Callable:

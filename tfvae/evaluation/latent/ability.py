@@ -73,7 +73,12 @@ def no_rate_per_dimension(model: AbstractVAE) -> str:
 
 def no_decomposition(model: AbstractVAE) -> str:
     """Return why the rate of a model cannot be decomposed, nothing if it can."""
-    require_vae(model)
+    require_vae(model, conditions=True)
+    if model.condition.names:
+        return (
+            "Expected a model without a condition: with one, q(z) and p(z) are those of no prior alone. Received: "
+            f"{type(model).__name__} {model.name!r}"
+        )
     if not model.fits.has_rate:
         return f"{POINT}. Received: posterior {model.fits.posterior}"
     if not known_anywhere(model):
