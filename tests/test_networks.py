@@ -385,5 +385,6 @@ def test_mistakes_are_explained(name):
 
 
 def test_every_public_network_is_in_the_table():
-    layers = {"AsChannels", "Columns", "Concatenated", "FillMissing", "GatedDense", "Last", "Log1p", "ResidualBlock"}
+    layers = {"AsChannels", "Backward", "Columns", "Concatenated", "FillMissing", "GatedDense", "Last", "Latest",
+              "Log1p", "Recurrent", "ResidualBlock"}  # fmt: skip
     assert set(networks.__all__) - layers == set(NETWORKS) - {"mlp_regularized", "nested"}

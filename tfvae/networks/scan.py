@@ -90,6 +90,4 @@ def at(seen: Seen, number: tf.Tensor | int) -> list[tf.Tensor]:
 
 def widened(seen: Seen, rank: int) -> list[tf.Tensor]:
     """Return what is known at each step, [T, *B, F], beside tensors of so many axes: [T, 1, ..., *B, F]."""
-    return [
-        reshaped(each, [*extents(each)[:1], *[1] * (rank - each.shape.rank), *extents(each)[1:]]) for each in seen
-    ]
+    return [reshaped(each, [*extents(each)[:1], *[1] * (rank - each.shape.rank), *extents(each)[1:]]) for each in seen]
