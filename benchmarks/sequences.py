@@ -25,7 +25,7 @@ _BATCH = 20
 _SAMPLES = 100
 _MODELS: dict[str, tuple[Callable, dict, int, int]] = {  # what is built, epochs, and steps of a rising rate
     "vrnn": (zoo.vrnn, {"latent_dim": 32, "units": (100,)}, 150, 500),
-    "deep_markov": (zoo.deep_markov, {"latent_dim": 50, "units": (100,)}, 400, 1500),
+    "deep_markov": (zoo.deep_markov, {"latent_dim": 50, "units": (100,)}, 100, 400),
 }
 
 
@@ -92,7 +92,10 @@ def run(
             write_text(results, json.dumps(every, indent=1, sort_keys=True) + "\n")
             typer.echo(f"{name}, seed {seed}: {found}")
     if results.exists():
-        write_text(out, _HEAD.format(system=machine.describe()["processor"]) + table(json.loads(results.read_text())))
+        write_text(
+            out,
+            _HEAD.format(system=machine.describe()["processor"]) + table(json.loads(results.read_text())) + _PUBLISHED,
+        )
 
 
 def table(found: dict[str, list[dict]]) -> str:
@@ -117,6 +120,29 @@ def _plus_minus(found: dict) -> str:
 
 _HEAD = """# Chorales
 
+Written by `python -m benchmarks.sequences --data-dir FOLDER` ({system}): nats per time step, lower is better, with the
+standard error of the ratio over the 77 test chorales. The protocol is the field's: Bach's chorales at quarter notes in
+the split of N. Boulanger-Lewandowski et al. 2012, 229, 76 and 77 pieces, piano rolls of 88 keys, independent given z
+and the past; the sum of -ELBO, or of -log p(x), over the test pieces divided by their 4725 time steps, of models whose
+weights were chosen by the ELBO of the validation pieces. K importance samples of whole sequences leave a bias, so that
+the second column is an upper bound too. Minutes are of one process beside other work on two cores.
+
+"""
+
+_PUBLISHED = """
+Published, as quoted from memory: not verified.
+
+| model | nats per time step | what is counted | source |
+|---|---|---|---|
+| RNN | 8.71 | -log p(x) | N. Boulanger-Lewandowski et al. 2012, Table 1 |
+| RNN-NADE | 5.56 | -log p(x) | the same |
+| STORN | 6.91 | a bound | J. Bayer and C. Osendorfer 2014, https://arxiv.org/abs/1411.7610 |
+| TSBN | 7.48 | a bound | Z. Gan et al. 2015, https://arxiv.org/abs/1509.07087 |
+| SRNN | 4.74 | a bound | M. Fraccaro et al. 2016, https://arxiv.org/abs/1605.07571 |
+| deep Markov model | 6.388 | a bound | R. Krishnan et al. 2017, https://arxiv.org/abs/1609.09869 |
+
+The published models are larger and were trained for longer: these runs have 100 units, and as many epochs as the script
+says. A model that knows the chord, such as RNN-NADE, does not take the keys of one step as independent.
 """
 
 if __name__ == "__main__":

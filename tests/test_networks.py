@@ -389,4 +389,5 @@ def test_every_public_network_is_in_the_table():
     layers |= {"CausalTransformer", "CodeGrid"}  # in test_quantized
     layers |= {"GatedPixelCNN"}  # in test_pixels
     layers |= {"Residual", "bottleneck"}  # in test_very_deep
+    layers |= {"Backward", "Latest", "Recurrent"}  # in test_sequential
     assert set(networks.__all__) - layers == set(NETWORKS) - {"mlp_regularized", "nested"}

@@ -1,5 +1,9 @@
 """Models of sequences: against the Kalman filter, the plain VAE, and what padding and time must not change."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -9,9 +13,10 @@ from tensorflow_probability import distributions as tfd
 from test_ladder import linear
 
 import tfvae
-from tfvae import evaluation, export, heads, networks, priors, zoo
+from tfvae import data, evaluation, export, heads, networks, priors, zoo
 from tfvae.distributions import Walk, centre
-from tfvae.errors import ExportError
+from tfvae.errors import ExportError, IncompatibleParts
+from tfvae.evaluation.steps import lengths_of
 from tfvae.export.verification import saved_model_runner, tflite_runner
 from tfvae.models import Emission, Filter
 from tfvae.networks.scan import portable
@@ -178,7 +183,7 @@ def pair(request):
 def test_padding_changes_nothing(pair):
     x, ends = sequences()
     padded = np.concatenate([x, np.full([20, 3, 3], np.nan, "float32")], 1)
-    one, other = (model.trace(tf.constant(data), 4, seed=3) for model, data in zip(pair, (x, padded), strict=True))
+    one, other = (model.trace(tf.constant(rows), 4, seed=3) for model, rows in zip(pair, (x, padded), strict=True))
     for name in ("log_px", "rate", "elbo", "log_weights"):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-5, atol=1e-5, err_msg=name)
     np.testing.assert_allclose(one.z, other.z[..., :10], rtol=1e-5, atol=1e-5)
@@ -193,7 +198,7 @@ def test_a_step_of_the_middle_may_be_missing(pair):
     x, _ = sequences()
     gap = x.copy()
     gap[:, 1] = np.nan
-    whole, part = (model.trace(tf.constant(data), 1, seed=0) for data in (x, gap))
+    whole, part = (model.trace(tf.constant(rows), 1, seed=0) for rows in (x, gap))
     assert np.isfinite(part.elbo).all() and np.abs(whole.elbo - part.elbo).max() > 0.1
     px = model.at(tf.constant(gap))[0].decoder(part.z)
     other = px.log_prob(tf.constant(np.where(np.isnan(gap), 1.0, gap).astype("float32")))  # a missing pixel scored
@@ -256,13 +261,13 @@ def test_what_comes_changes_nothing_that_went_before():
     model, x = BUILD["vrnn"](5), sequences(steps=5)[0]
     later = x.copy()
     later[:, 3] = 1 - later[:, 3]
-    q, other = (model.posterior(tf.constant(data)) for data in (x, later))
+    q, other = (model.posterior(tf.constant(rows)) for rows in (x, later))
     z = draw(q, 2, as_seed(0))
     np.testing.assert_array_equal(z[..., :6], draw(other, 2, as_seed(0))[..., :6])
     for part in ("prior", "decoder"):
         seen = []
-        for data in (x, later):
-            at = model.at(tf.constant(data))[0]
+        for rows in (x, later):
+            at = model.at(tf.constant(rows))[0]
             p = at.prior().given(at.prior().memories(at.prior().split(z))).mean() if part == "prior" else None
             seen.append(p if part == "prior" else tf.transpose(at.decoder(z).mean(), [2, 0, 1, 3]))
         np.testing.assert_array_equal(seen[0][:4], seen[1][:4])
@@ -365,3 +370,113 @@ def test_step_by_step_is_the_whole(build, tmp_path):
 def test_refuses_to_run_step_by_step(build, message):
     with pytest.raises(ExportError, match=message):
         export.Stream().signatures(build())
+
+
+# Numbers, data and errors --------------------------------------------------------------------------------------------
+
+
+def test_nats_per_step_are_a_ratio_with_the_error_of_one(seed):
+    model, (x, ends) = BUILD["deep_markov"](5), sequences(200)
+    values = np.random.default_rng(seed).normal(-2.0 * ends, 1.0)
+    bound = evaluation.elbo(model, x[:2], progress=False)
+    found = evaluation.per_step(replace(bound, per_example=values, examples=200), x, model)
+    assert found.mean == pytest.approx(values.sum() / ends.sum()) and found.steps == ends.sum()
+    rows = np.random.default_rng(1).integers(0, 200, [4000, 200])  # the bootstrap's error of a ratio
+    assert found.standard_error == pytest.approx(np.std(values[rows].sum(1) / ends[rows].sum(1)), rel=0.1)
+    assert "nats per step" in found.rows() and str(found.steps) in str(found)
+    assert found.as_json()["steps"] == found.steps
+    with pytest.raises(ValueError, match=r"the 2 sequences that were measured.*200 sequences"):
+        evaluation.per_step(bound, x, model)
+    with pytest.raises(IncompatibleParts, match=r"tfvae.SequentialVAE, whose x has steps"):
+        evaluation.per_step(bound, x, zoo.vae((5, 3), 2, units=(4,)))
+
+
+def test_chorales_end_where_they_end(tmp_path):
+    pieces = {"train": [[[60, 64], [], [62]]] * 3, "valid": [[[21]]], "test": [[[108], [60], [60], [60]]]}
+    (tmp_path / "jsb-chorales-quarter.json").write_text(json.dumps(pieces))
+    splits = data.load("jsb_chorales", data_dir=tmp_path)
+    assert splits.shape == (4, 88) and splits.sizes == {"train": 3, "validation": 1, "test": 1}
+    x = splits.array("train")[0]
+    np.testing.assert_array_equal(x.sum(-1), [2, 0, 1, np.nan])
+    assert x[0, 60 - 21] == x[0, 64 - 21] == 1 and splits.array("validation")[0, 0, 0] == 1
+    for text, message in (
+        ("{}", "is damaged.*'train'"),
+        (json.dumps({**pieces, "test": [[[20]]]}), "outside 21..108"),
+        ("nonsense", "is damaged"),
+    ):
+        (tmp_path / "jsb-chorales-quarter.json").write_text(text)
+        with pytest.raises(data.DatasetNotAvailable, match=message):
+            data.load("jsb_chorales", data_dir=tmp_path)
+    with pytest.raises(data.DatasetNotAvailable, match=r"Expected jsb_chorales as the file .*Put a .json file"):
+        data.load("jsb_chorales", data_dir=tmp_path / "nowhere")
+
+
+def test_the_chorales_are_those_of_the_field(tfds_dir):
+    """The split of Boulanger-Lewandowski et al. 2012 at quarter notes."""
+    home = Path(tfds_dir).parent / "data"
+    splits = data.load("jsb_chorales", data_dir=home)
+    assert splits.sizes == {"train": 229, "validation": 76, "test": 77} and splits.shape == (160, 88)
+    steps = {split: int(lengths_of(splits.array(split)).sum()) for split in splits.sizes}
+    assert steps == {"train": 13807, "validation": 4602, "test": 4725}
+
+
+def test_rows_of_digits_are_cut_short():
+    splits = data.load("digit_rows")
+    lengths = lengths_of(splits.array("test"))
+    assert set(lengths) == {4, 5, 6, 7, 8} and splits.shape == (8, 8)
+
+
+def parts(length=2, emission=None, steps=5, memory=None):
+    transition = tfvae.Decoder(networks.mlp(4), heads.DiagonalNormal(2))
+    emission = tfvae.Decoder(networks.mlp(4), heads.Incomplete(heads.Bernoulli(3))) if emission is None else emission
+    dynamics = priors.Dynamics(transition, emission, steps, networks.Latest() if memory is None else memory)
+    part = tfvae.Encoder(networks.mlp(4), heads.DiagonalNormal(length))
+    of_x = keras.Sequential([networks.FillMissing(), *networks.mlp(4).layers])
+    return Filter(of_x, part, dynamics), Emission(dynamics), dynamics
+
+
+def other(number):
+    """A model whose encoder, decoder or prior is that of another one."""
+    mixed = list(parts())
+    mixed[number] = parts()[number]
+    return tfvae.SequentialVAE(*mixed)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: other(0), IncompatibleParts, "of one priors.Dynamics, which is the prior. Received: encoder Filter"),
+        (lambda: other(1), IncompatibleParts, "of one priors.Dynamics"),
+        (lambda: tfvae.SequentialVAE(*parts()[:2], priors.StandardNormal(10)), IncompatibleParts, "prior Standard"),
+        (lambda: tfvae.SequentialVAE(*parts(length=3)), IncompatibleParts, "transition's length 2. Received: .* 3"),
+        (lambda: Emission(priors.StandardNormal(2)), IncompatibleParts, "own priors.Dynamics"),
+        (lambda: parts(memory="Latest"), TypeError, r"networks.Latest\(\) or networks.Recurrent"),
+        (lambda: parts(emission=networks.mlp(3)), IncompatibleParts, "emission to be a tfvae.Decoder"),
+        (lambda: parts(steps=0), ValueError, "steps to be a positive whole number"),
+        (lambda: networks.Recurrent(4, "mlp", networks.mlp(3)), TypeError, "of_x to be a Keras network"),
+        (lambda: networks.Backward(0), ValueError, "units to be a positive whole number"),
+        (lambda: parts(memory=networks.Recurrent(4, networks.conv(4), networks.mlp(3))), ValueError, "conv|dim|rank"),
+        (lambda: zoo.vrnn((5,), 2), ValueError, r"steps and the shape of one, such as \(160, 88\)"),
+        (lambda: tfvae.SequentialVAE(*parts()).predict(np.zeros([1, 4, 3])), ValueError, r"shape \[B, 5, 3\]"),
+        (lambda: tfvae.SequentialVAE(*parts(emission=tfvae.Decoder(networks.mlp(4), heads.Bernoulli(3)))).predict(
+            np.full([1, 5, 3], np.nan)), ValueError, "finite float32"),
+        (lambda: evaluation.impute(BUILD["vrnn"](5), sequences()[0]), ValueError, "a likelihood that z alone decides"),
+    ],
+)  # fmt: skip
+def test_refuses_what_does_not_fit(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_network_that_is_not_told_of_gaps_is_refused():
+    _, emission, dynamics = parts()
+    part = tfvae.Encoder(networks.mlp(4), heads.DiagonalNormal(2))
+    with pytest.raises(IncompatibleParts, match=r"networks.FillMissing\(\)"):
+        tfvae.SequentialVAE(Filter(networks.mlp(4, activation="tanh"), part, dynamics), emission, dynamics)
+
+
+def test_gaps_of_a_chain_are_filled():
+    model, (x, _) = BUILD["deep_markov"](5), sequences(4)
+    filled = evaluation.impute(model, x, draws=2, samples=20)
+    assert np.isfinite(filled.mean).all() and set(np.unique(filled.draws)) <= {0.0, 1.0}
+    np.testing.assert_array_equal(filled.mean[~np.isnan(x)], x[~np.isnan(x)])

@@ -57,9 +57,8 @@ class _Walking(keras.Model):
         observed = tf.logical_not(tf.math.is_nan(values))
         g, says = self.look(steps, tf.reduce_any(observed, -1), training)
         memory = self.dynamics.memory
-        return Walk(
-            self.next, memory, [*memory.known(steps), g, tf.cast(says, g.dtype)[..., None]], self.dynamics.steps
-        )
+        seen = [*memory.known(steps), g, tf.cast(says, g.dtype)[..., None]]
+        return Walk(self.next, memory, seen, self.dynamics.steps)
 
     def next(self, m: tf.Tensor, seen: Seen) -> tfd.Distribution:
         """Return q(z_t | m_{t-1}, g_t) where it says more than p(z_t | m_{t-1}), and that elsewhere."""
