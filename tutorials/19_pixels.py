@@ -21,7 +21,7 @@ import tfvae
 from tfvae import callbacks, data, evaluation, heads, networks, objectives, priors
 from tfvae.random import as_seed, draw
 
-EPOCHS = int(os.environ.get("TUTORIAL_EPOCHS", "60"))
+EPOCHS = int(os.environ.get("TUTORIAL_EPOCHS", "32"))
 OUT = Path(os.environ.get("TUTORIAL_OUT", "tutorial_output"))
 OUT.mkdir(parents=True, exist_ok=True)
 LATENT = 8
@@ -29,9 +29,9 @@ digits = data.load("digits", batch_size=64)
 x = digits.array("test")
 
 
-def pixels(layers):
-    """Return a likelihood whose pixels see so many layers far: seven cover the image, one the four neighbours."""
-    return heads.Autoregressive(heads.Bernoulli(digits.shape), networks.GatedPixelCNN(16, layers))
+def pixels(filters, layers, kernel_size):
+    """Return a likelihood whose pixels see `layers` half kernels far: four of 5 x 5 cover the image."""
+    return heads.Autoregressive(heads.Bernoulli(digits.shape), networks.GatedPixelCNN(filters, layers, kernel_size))
 
 
 def trained(likelihood, objective):
@@ -40,7 +40,7 @@ def trained(likelihood, objective):
     encoder = tfvae.Encoder(networks.mlp(128), heads.DiagonalNormal(LATENT))
     decoder = tfvae.Decoder(networks.mlp(128), likelihood)
     model = tfvae.VAE(encoder, decoder, priors.StandardNormal(LATENT), objective, seed=0)
-    model.compile(keras.optimizers.Adam(2e-3))
+    model.compile(keras.optimizers.Adam(3e-3))
     monitor = callbacks.CollapseMonitor(digits.array("validation"), patience=EPOCHS + 1)
     active = model.fit(digits.train, epochs=EPOCHS, verbose=0, callbacks=[monitor]).history["active_units"]
     return model, active
@@ -55,15 +55,15 @@ def trained(likelihood, objective):
 # %%
 made = {
     "independent pixels": trained(heads.Bernoulli(digits.shape), objectives.ELBO()),
-    "strong": trained(pixels(7), objectives.ELBO()),
-    "strong, free bits": trained(pixels(7), objectives.ELBO(free_bits=0.5)),
-    "neighbours only": trained(pixels(1), objectives.ELBO()),
+    "strong": trained(pixels(64, 4, 5), objectives.ELBO()),
+    "strong, free bits": trained(pixels(64, 4, 5), objectives.ELBO(free_bits=0.5)),
+    "neighbours only": trained(pixels(64, 1, 3), objectives.ELBO()),
 }
 models = {name: model for name, (model, _) in made.items()}
 first = None
 for name, model in models.items():
-    bound = evaluation.elbo(model, x, samples=10, progress=False)
-    found = evaluation.log_evidence(model, x, samples=200, progress=False)
+    bound = evaluation.elbo(model, x, samples=5, progress=False)
+    found = evaluation.log_evidence(model, x, samples=100, progress=False)
     first = found if first is None else first
     gain = found.per_example - first.per_example
     active = evaluation.active_units(model, x, progress=False)
