@@ -139,11 +139,13 @@ def run(
 _HEAD = """# Completing digits
 
 Written by `TFDS_DATA_DIR=FOLDER python -m benchmarks.completion`
-({system}). MNIST in zeros and ones: training images drawn anew in every epoch, validation and test images once. Mean of log p(x | c) in nats over the 10,000 test images, x
-the quarters that are not given, with its standard error over the images; that of the gain is paired. The network is a
-Bernoulli likelihood given c, whose log p(x | c) is exact; of the conditional VAE it is estimated with {samples}
-importance samples, and is too low rather than too high. Both have two layers of 500 units, the VAE in each of its three
-parts; Adam, rate 0.001, 20 epochs, or five without a better validation loss; seed 0.
+({system}).
+MNIST in zeros and ones: training images drawn anew in every epoch, validation and test images once. Mean of log
+p(x | c) in nats over the 10,000 test images, x the quarters that are not given, with its standard error over the
+images; that of the gain is paired. The network is a Bernoulli likelihood given c, whose log p(x | c) is exact; of the
+conditional VAE it is estimated with {samples} importance samples, and is too low rather than too high. Both have two
+layers of 500 units, the VAE in each of its three parts; Adam, rate 0.001, 20 epochs, or five without a better
+validation loss; seed 0.
 
 Published: K. Sohn et al. 2015, Table 1, test, the CVAE by importance sampling, quoted from memory; there the images
 are scored otherwise and the network's guess goes into the CVAE's prior. The values of the CVAE come within a nat of
