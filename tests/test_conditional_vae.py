@@ -238,6 +238,13 @@ MISTAKES = {
     "what takes no condition": (
         lambda m: evaluation.diagnose(m, (X, CLASSES), progress=False), "model without a condition",
     ),
+    "weights in a tuple": (lambda m: m.fit((X, CLASSES, np.ones(5))), "weights as sample_weight="),
+    "a list of three": (lambda m: m.evaluate([X, CLASSES, np.ones(5)], verbose=0), "examples with a condition"),
+    "one condition for a whole batch": (
+        lambda m: m.fit(tf.data.Dataset.from_tensor_slices((X, np.eye(10)[:5])).batch(5).map(lambda x, c: (x, c[:1])),
+                        verbose=0), "5 x and 1 c",
+    ),
+    "a call with x alone": (lambda m: m(X), "examples with a condition"),
     "an extra that takes none": (
         lambda m: export.signatures(m, extras=[export.Impute()]), "to offer impute. Received: ConditionalVAE",
     ),
@@ -264,6 +271,17 @@ def test_refuses_parts_that_do_not_fit():
         small(prior=tfvae.Conditional(networks.mlp(8), heads.DiagonalNormal(4)))
     with pytest.raises(IncompatibleParts, match=r"or p\(z \| c\), a tfvae.Conditional"):
         small(prior=3)
+    with pytest.raises(IncompatibleParts, match="encoder of x alone"):
+        small(prior=priors.VampPrior(small().encoder, 3, SHAPE))
+    with pytest.raises(ValueError, match="list of inputs"):
+        small().encoder.network(np.zeros([2, 74], "float32"))
+    with pytest.raises(IncompatibleParts, match="one direction"):
+        objective = objectives.ELBO(penalties=[objectives.penalties.GradientPenalty(1.0, directions=2)])
+        small(objective=objective)
+    with pytest.raises(ValueError, match=r"before conditioned\(\)"):
+        plain = zoo.vae(SHAPE, 2, units=(4,))
+        plain.compile("adam")
+        plain.fit(data.load("digits", binarization=data.StaticBinarization()).conditioned().train, verbose=0)
     with pytest.raises(ValueError, match="condition_shape"):
         small(condition=())
     with pytest.raises(ValueError, match="this model has none"):
@@ -283,3 +301,44 @@ def test_collapse_is_watched_given_the_condition(splits):
         monitor = callbacks.CollapseMonitor(held_out, examples=50)
         history = model.fit(splits.train, epochs=1, callbacks=[monitor], verbose=0).history
         assert 0 < history["active_units"][0] <= 3 and "mutual_information" not in history
+
+
+def test_numbers_of_classes_are_one_for_each_sample():
+    """As many numbers as there are classes are no vector; a vector, or one row, is for all."""
+    model = small(seed=0)
+    each = model.sample(10, 0, c=np.arange(10))
+    np.testing.assert_array_equal(each, model.sample(10, 0, c=np.eye(10)))
+    for one in (3, np.eye(10)[3], np.eye(10)[3:4]):
+        np.testing.assert_array_equal(model.sample(10, 0, c=one)[3], each[3])
+    with pytest.raises(ValueError, match="5 conditions"):
+        model.sample(5, c=np.arange(10))
+
+
+def test_a_posterior_that_is_the_conditional_prior_has_no_active_units():
+    rng = np.random.default_rng(0)
+    model, kernel = zoo.cvae(SHAPE, 3, units=(), seed=0), np.zeros([10, 6])
+    kernel[:, :3] = rng.normal(size=[10, 3])
+    model.prior.head.projection.linear.set_weights([kernel, np.zeros(6)])
+    model.encoder.head.projection.linear.set_weights([np.concatenate([np.zeros([64, 6]), kernel]), np.zeros(6)])
+    batch = (np.zeros([40, *SHAPE], "float32"), np.arange(40) % 10)
+    assert evaluation.elbo(model, batch, progress=False).rate == pytest.approx(0.0, abs=1e-6)
+    assert evaluation.active_units(model, batch, progress=False).count == 0
+
+
+def test_tensors_that_nobody_checked_are_taken_in_every_form(splits):
+    batch, labels = splits.examples("test"), splits.labels["test"]
+    model = zoo.cvae(SHAPE, 3, units=(16,), seed=0)
+    means = model.predict(batch, verbose=0)
+    for form in (batch, (batch["x"], labels), [batch["x"], batch["c"]], {"x": batch["x"], "c": labels}):
+        np.testing.assert_allclose(model(form), means, atol=1e-5)
+    np.testing.assert_allclose(model.reconstruct((batch["x"], labels)), means, atol=1e-5)
+    model.compile("adam")
+    assert np.isfinite(model.train_on_batch(batch["x"][:8], batch["c"][:8]))
+
+
+@pytest.mark.parametrize("penalty", [objectives.penalties.MMD(1.0), objectives.penalties.GradientPenalty(1.0)])
+def test_penalties_know_the_prior_of_each_example(splits, penalty):
+    prior = tfvae.Conditional(networks.mlp(), heads.DiagonalNormal(3))
+    model = small(prior, objective=objectives.ELBO(penalties=[penalty]), seed=0)
+    model.compile("adam")
+    assert np.isfinite(model.fit(splits.train, epochs=1, verbose=0).history["loss"]).all()

@@ -174,7 +174,8 @@ def test_prints_its_composition(trained):
     text = "\n".join(lines)
     how = "exact" if model.fits.exact_rate else "Monte Carlo" if model.fits.has_rate else "none: "
     how = f"sum of groups of {list(model.group_sizes)}" if model.group_sizes else how
-    assert "q(z | x)" in text and f"rate KL(q(z | x) || p(z)): {how}" in text
+    q, _, p = summary.words(model)
+    assert q in text and f"rate KL({q} || {p}): {how}" in text
     assert str(list(model.fits.event_shape)) in text
 
 

@@ -112,7 +112,9 @@ def _read(
 def _measurable(model: "AbstractVAE") -> None:
     """Refuse a model whose loss cannot be measured, before anything is written."""
     from tfvae import export
+    from tfvae.models.variational import require_vae
 
+    require_vae(model)
     refused = export.refusals(model)
     if "elbo" in refused:
         raise ExportError(

@@ -100,8 +100,12 @@ def _interrupted(folder: Path) -> NoReturn:
 
 
 def _report(folder: Path, result: dict) -> None:
+    from tfvae import zoo
     from tfvae.run.measurement import headline
 
+    # The page for browsers has no place for a condition.
+    conditioned = getattr(zoo, result["recipe"]["options"]["model"]).suits.conditioned
+    explore = "" if conditioned else f"  tfvae explore {folder}\n"
     typer.echo(
         f"\n{headline(result['test'])}\n\n"
         f"{folder}/\n"
@@ -111,7 +115,7 @@ def _report(folder: Path, result: dict) -> None:
         "  saved_model/1/        TF Serving\n"
         "  model.tflite          phones and browsers\n\n"
         "Next:\n"
-        f"  tfvae explore {folder}\n"
+        f"{explore}"
         f"  tfvae evaluate {folder} --samples 5000\n"
         f"  tensorboard --logdir {folder}/logs\n"
         f"  tfvae train --data mnist\n"

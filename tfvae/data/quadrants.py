@@ -38,7 +38,7 @@ class Quadrants:
 
     def __post_init__(self) -> None:
         """Check the number."""
-        if self.given not in (1, 2, 3):
+        if self.given not in (1, 2, 3) or not isinstance(self.given, int):
             raise ValueError(f"Expected 1, 2 or 3 quarters to be given. Received: given={self.given!r}")
 
     def divide(self, images: np.ndarray | tf.Tensor) -> tuple[np.ndarray, np.ndarray] | tuple[tf.Tensor, tf.Tensor]:

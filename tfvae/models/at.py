@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfvae.heads.support import Support
 from tfvae.models.checks import AbstractChecker, Checker
-from tfvae.models.pairs import Pairs, conditions
+from tfvae.models.pairs import Pairs, conditions, paired
 from tfvae.priors.base import Prior
 
 if TYPE_CHECKING:
@@ -167,7 +167,8 @@ class OnCondition(Conditioning):
         return () if c is None else (conditions(c, n, self.shape),)
 
     def at(self, model: "AbstractVAE", batch: "Batch") -> "tuple[Conditionals, tf.Tensor]":
-        return _At(model, batch["c"]), batch["x"]
+        x, c = paired(batch, self.shape, model.variable_dtype)
+        return _At(model, c), x
 
     def given(self, model: "AbstractVAE", *condition: tf.Tensor) -> "Conditionals":
         if len(condition) != 1:

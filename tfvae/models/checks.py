@@ -116,6 +116,11 @@ class Checker(AbstractChecker):
         return values
 
     def resident(self, data: Resident) -> None:
+        if data.condition is not None:
+            raise ValueError(
+                f"Expected batches of {self.name} alone: the splits as they were before conditioned(), or a "
+                "tfvae.ConditionalVAE. Received: batches with a condition"
+            )
         if data.stored.values.shape[1:] != self.event_shape:
             self._refuse_shape(data.stored.values.shape)
         if self.support.elementwise:

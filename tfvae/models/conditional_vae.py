@@ -4,13 +4,14 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfvae.errors import event_shape
+from tfvae.errors import IncompatibleParts, event_shape
 from tfvae.models.at import OnCondition
 from tfvae.models.base import Batch
 from tfvae.models.vae import drawn
 from tfvae.models.variational import AbstractVAE
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
+from tfvae.objectives.penalties.smoothness import GradientPenalty
 from tfvae.random import Seed, as_seed
 from tfvae.trace import Trace
 
@@ -37,7 +38,8 @@ class ConditionalVAE(AbstractVAE):
         **kwargs: `name` and `dtype`, as for any Keras model.
 
     Raises:
-        IncompatibleParts: if two parts do not fit, e.g. a network that takes no list.
+        IncompatibleParts: if two parts do not fit, e.g. a network that takes no list, or a `GradientPenalty` wants
+            several z of an example at once.
         ValueError: if `condition_shape` is no shape.
 
     Reference: K. Sohn, H. Lee and X. Yan, "Learning Structured Output Representation using Deep Conditional Generative
@@ -66,6 +68,12 @@ class ConditionalVAE(AbstractVAE):
         **kwargs: object,
     ):
         condition = OnCondition(event_shape("condition_shape", condition_shape))
+        for penalty in getattr(objective, "penalties", ()):
+            if isinstance(penalty, GradientPenalty) and penalty.directions * objective.samples > 1:
+                raise IncompatibleParts(
+                    "Expected a GradientPenalty of one direction, and one sample, as every z has the condition of its "
+                    f"example. Received: directions={penalty.directions}, samples={objective.samples}"
+                )
         super().__init__(encoder, decoder, prior, objective, condition=condition, seed=seed, **kwargs)
 
     def trace_from(

@@ -31,7 +31,7 @@ def fit(model: "AbstractVAE", keras_fit: Callable, x: object, args: tuple, optio
     call = _arguments(keras.Model.fit, model, x, args, options)
     if call.pop("class_weight") is not None:
         raise ValueError(
-            "Expected no class_weight, because labels are ignored; pass sample_weight. Received: "
+            "Expected no class_weight, because no label is predicted; pass sample_weight. Received: "
             f"class_weight={options['class_weight']!r}"
         )
     if not model.optimizer.built:  # variables made while a function is traced have it traced twice

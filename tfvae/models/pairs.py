@@ -1,6 +1,7 @@
 """Examples with a condition: checked, and brought into one form."""
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 import keras
 import numpy as np
@@ -49,11 +50,18 @@ class Pairs(AbstractChecker):
     def stream(self, spec: object) -> None:
         x, c = _pair(spec)
         self.x.spec(x)
+        if c.shape.rank is None:
+            raise ValueError(
+                "Expected c of a known number of axes; give it one with tf.ensure_shape. Received: c of any shape"
+            )
         self._values(c.shape.rank).spec(c)
 
     def in_graph(self, *batch: object) -> object:
         whole = batch[0] if len(batch) == 1 else batch
         x, c = _pair(whole)
+        said = "<refused>Expected a condition for each example. Received: {} x and {} c</refused>"
+        counts = [tf.shape(x)[0], tf.shape(c)[0]]
+        tf.debugging.Assert(tf.equal(*counts), [tf.strings.format(said, counts)])
         pair = {"x": self.x.in_graph(x), "c": self._values(c.shape.rank).tensor(c)}
         _, _, weight = keras.utils.unpack_x_y_sample_weight(whole)
         return pair if weight is None else (pair, pair["c"], weight)
@@ -70,12 +78,15 @@ class Pairs(AbstractChecker):
             raise ValueError(f"<refused>{error}</refused>") from None
 
     def with_second(self, x: object, y: object) -> tuple[object, None]:
+        if y is None and isinstance(x, tuple) and len(x) == 3:
+            raise ValueError(f"Expected {_FORMS}, and weights as sample_weight=. Received: a tuple of three")
         if y is None and isinstance(x, tuple) and len(x) == 2:
             x, y = x
-        return (x if y is None else {"x": x, "c": y}), None
+        return (x if y is None or _is_pair(x) else {"x": x, "c": y}), None
 
-    def cast(self, batch: dict, dtype: str) -> dict:
-        return {"x": self.x.cast(batch["x"], dtype), "c": tf.cast(batch["c"], dtype)}
+    def cast(self, batch: object, dtype: str) -> dict:
+        x, c = paired(batch, self.shape, dtype)
+        return {"x": self.x.cast(x, dtype), "c": c}
 
     def encodable(self) -> "Pairs":
         return Pairs(self.x.encodable(), self.shape, self.dtype)
@@ -87,11 +98,15 @@ class Pairs(AbstractChecker):
 def conditions(c: object, n: int, shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:
     """Return checked conditions of n examples, [n, *shape]: given as such, as numbers of classes, or one for all.
 
+    Whole numbers along one axis are classes, one for each example.
+
     Raises:
         ValueError: for another shape or number, or values that are not finite.
     """
     each = np.asarray(c)
-    one = each.shape == shape or (each.ndim == 0 and len(shape) == 1)
+    of_classes = each.ndim == 1 and _may_be_classes(shape) and each.dtype.kind in "iu"
+    each = each[0] if each.shape == (1, *shape) else each
+    one = (each.shape == shape and not of_classes) or (each.ndim == 0 and _may_be_classes(shape))
     found = _values(each.ndim + one, shape, dtype).array(each[None] if one else each)
     if not one and len(found) != n:
         raise ValueError(f"Expected {n} conditions, one for each example, or one for all. Received: {len(found)}")
@@ -100,15 +115,36 @@ def conditions(c: object, n: int, shape: tuple[int, ...], dtype: str = "float32"
 
 def _values(rank: int | None, shape: tuple[int, ...], dtype: str) -> Values:
     """Return the check of c as it is, or as the numbers of its classes."""
-    return Values("c", shape, ONE_HOT if rank == 1 and len(shape) == 1 and shape != (1,) else REAL, dtype)
+    return Values("c", shape, ONE_HOT if rank == 1 and _may_be_classes(shape) else REAL, dtype)
+
+
+def _may_be_classes(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 1 and shape != (1,)
+
+
+def paired(batch: object, shape: tuple[int, ...], dtype: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return x and c of a batch of tensors that nobody checked, c in the dtype and numbers of classes as vectors.
+
+    Raises:
+        ValueError: if it is no such batch.
+    """
+    x, c = _pair(batch)
+    c = tf.convert_to_tensor(c)
+    if c.shape.rank == 1 and _may_be_classes(shape):
+        return x, tf.one_hot(tf.cast(c, tf.int32), shape[0], dtype=dtype)
+    return x, tf.cast(c, dtype)
+
+
+def _is_pair(data: object) -> TypeGuard[Mapping]:
+    return isinstance(data, Mapping) and set(data) == {"x", "c"}
 
 
 def _pair(data: object) -> tuple:
     """Return x and c of a batch, of arrays, or of the specs of a stream, with weights or without."""
     first = data[0] if isinstance(data, tuple) and data and isinstance(data[0], Mapping) else data
-    if isinstance(first, Mapping) and set(first) == {"x", "c"}:
+    if _is_pair(first):
         return first["x"], first["c"]
-    if isinstance(first, (tuple, list)) and len(first) in (2, 3):
+    if (isinstance(first, tuple) and len(first) == 3) or (isinstance(first, (tuple, list)) and len(first) == 2):
         return first[0], first[1]
     names = sorted(first) if isinstance(first, Mapping) else type(first).__name__
     raise ValueError(f"Expected examples with a condition: {_FORMS}. Received: {names}")

@@ -126,8 +126,8 @@ class AbstractVAE(AbstractModel):
     # Training ------------------------------------------------------------------------------------------------------
 
     def _unpack(self, data: object) -> tuple[Batch, tf.Tensor]:
-        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = self.check.cast(x, self.variable_dtype)
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = self.check.cast(self.check.with_second(x, y)[0], self.variable_dtype)
         return x, weights_of(weight, tf.shape(tf.nest.flatten(x)[0])[0], self.variable_dtype)
 
     def _bound(self, batch: Batch, seed: Seed, step: tf.Tensor, training: bool) -> tuple[tf.Tensor, Trace]:
@@ -203,7 +203,9 @@ class AbstractVAE(AbstractModel):
         Raises:
             ValueError: for x of another shape or dtype, or with NaN.
         """
-        return checks.clearly(super().predict, self.check.encodable()(x), *args, **options)
+        checked = self.check.encodable()(x)
+        alone = checked[0] if isinstance(checked, tuple) else checked
+        return checks.clearly(super().predict, alone, *args, **options)
 
     # Using ---------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,8 @@ class _Several(keras.layers.Layer):
             self.network.build(self.joined_shape(_several(input_shape)))
 
     def call(self, inputs: list[tf.Tensor], training: bool = False) -> tf.Tensor:
+        if not isinstance(inputs, (list, tuple)):
+            _several(inputs.shape)
         return self.network(self.join(inputs), training=training)
 
     def compute_output_shape(self, input_shape: list[tuple]) -> tuple:

@@ -103,7 +103,14 @@ class VampPrior(Prior):
         return lambda shape, dtype: tf.cast(values, dtype)
 
     def _check(self) -> None:
-        q = self.encoder(tf.convert_to_tensor(self.pseudo_inputs))
+        try:
+            q = self.encoder(tf.convert_to_tensor(self.pseudo_inputs))
+        except ValueError as error:
+            raise IncompatibleParts(
+                f"Expected an encoder of x alone, of shape {list(self.event_shape)}; a prior that depends on a "
+                "condition is a tfvae.Conditional. Received: prior VampPrior, encoder "
+                f"{self.encoder.name!r}, which says: {str(error).splitlines()[0]}"
+            ) from error
         try:
             scored = not isinstance(q, tfd.VectorDeterministic)
             q.log_prob(tf.zeros([1, self.components, *q.event_shape], q.dtype))

@@ -11,6 +11,7 @@ from tfvae.errors import number_in
 from tfvae.evaluation.batches import compiled, per_example
 from tfvae.evaluation.latent.plain import numbers
 from tfvae.evaluation.printing import about_examples, plain
+from tfvae.models.base import Batch
 from tfvae.models.variational import AbstractVAE
 
 REMEDY = (
@@ -119,7 +120,7 @@ def active_units(model: AbstractVAE, data: object, threshold: float = 0.01, *, p
     means_of = compiled(
         model,
         ("active_units",),
-        lambda x: (tf.cast(_mean(model.posterior(x)), tf.float64),),
+        lambda x: (tf.cast(_moved(model, x), tf.float64),),
         asks_for_rate=False,
         xla=False,
         conditions=True,
@@ -129,6 +130,14 @@ def active_units(model: AbstractVAE, data: object, threshold: float = 0.01, *, p
     variances = squares.mean(0)
     errors = squares.std(0) / np.sqrt(len(means)) if len(means) > 1 else np.full(len(variances), np.nan)
     return ActiveUnits(int(np.sum(variances > threshold)), variances, errors, threshold, len(means))
+
+
+def _moved(model: AbstractVAE, x: Batch) -> tf.Tensor:
+    """Return the posterior's mean, [B, D], from where the prior's is if that depends on the condition."""
+    at, own = model.at(x)
+    p = at.prior()
+    mean = _mean(at.encoder(own))
+    return mean - _mean(p) if p.batch_shape.rank else mean
 
 
 def _mean(q: tfd.Distribution) -> tf.Tensor:

@@ -19,7 +19,8 @@ def prior_draws(trace: Trace, step: tf.Tensor, stream: int) -> tf.Tensor:
     Their gradient reaches the prior where its draws are reparameterised; elsewhere it would be a part of the truth.
     """
     shape = tf.shape(trace.z)
-    z = tf.reshape(draw(trace.p, shape[0] * shape[1], own_noise(step, stream)), shape)
+    count = shape[0] if trace.p.batch_shape.rank else shape[0] * shape[1]  # of a prior for each example, or for all
+    z = tf.reshape(draw(trace.p, count, own_noise(step, stream)), shape)
     z.set_shape(trace.z.shape)
     return z if trace.p.reparameterization_type == tfd.FULLY_REPARAMETERIZED else tf.stop_gradient(z)
 
