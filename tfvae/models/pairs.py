@@ -1,5 +1,6 @@
 """Examples with a condition: checked, and brought into one form."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TypeGuard
 
@@ -44,7 +45,7 @@ class Pairs(AbstractChecker):
                 f"Expected examples with a condition, {_FORMS}, or Splits with labels as conditions, "
                 "splits.conditioned(). Received: x alone"
             )
-        self.x.resident(data)
+        self.x.resident(dataclasses.replace(data, condition=None))
         self._values(data.condition.values.ndim).array(data.condition.values)
 
     def stream(self, spec: object) -> None:
