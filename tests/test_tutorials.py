@@ -27,9 +27,10 @@ EXPECTED = {
     "13_latent_variables": ("bound.png",),
     "14_when_it_fails": ("collapse.png", "holes.png"),
     "15_few_labels": ("labels.png", "class_and_style.png"),
+    "17_codes": ("codes.png", "codes/1/saved_model.pb"),
     "04_batch_scoring": ("saved_model/1/saved_model.pb", "scores/00000.npy", "scores/00001.npy", "scores/00002.npy"),
 }
-SLOW = {"02_zoo", "03_long_runs", "11_conditional_models", "14_when_it_fails", "15_few_labels"}
+SLOW = {"02_zoo", "03_long_runs", "11_conditional_models", "14_when_it_fails", "15_few_labels", "17_codes"}
 NEEDS = {"04_batch_scoring": ("ray", "the extra `scoring`")}
 
 
