@@ -28,12 +28,13 @@ EXPECTED = {
     "14_when_it_fails": ("collapse.png", "holes.png"),
     "16_levels": ("levels.png",),
     "15_few_labels": ("labels.png", "class_and_style.png"),
+    "17_codes": ("codes.png", "codes/1/saved_model.pb"),
     "18_modalities": ("images_of_labels.png",),
     "19_pixels": ("what_z_says.png", "active_units.png"),
     "04_batch_scoring": ("saved_model/1/saved_model.pb", "scores/00000.npy", "scores/00001.npy", "scores/00002.npy"),
 }
 SLOW = {"02_zoo", "03_long_runs", "11_conditional_models", "14_when_it_fails", "15_few_labels", "16_levels"}
-SLOW |= {"18_modalities", "19_pixels"}
+SLOW |= {"17_codes", "18_modalities", "19_pixels"}
 NEEDS = {"04_batch_scoring": ("ray", "the extra `scoring`")}
 
 

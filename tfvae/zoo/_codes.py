@@ -15,7 +15,8 @@ def coded(
 ) -> tuple[Encoder, Decoder, AutoregressiveCodes]:
     """Return q(k | x), p(x | k) and p(k) of images, with a code at every position of a grid.
 
-    Each convolution halves the grid; two residual blocks of 3x3 convolutions stand before the codes and after them.
+    Each convolution halves the grid; two residual blocks of 3x3 convolutions stand before the codes and after them, and
+    a layer normalisation before the codes, which the papers do without.
 
     Args:
         input_shape: height, width and channels of x.
@@ -34,7 +35,8 @@ def coded(
     options = {"strides": 2, "padding": "same", "activation": "relu"}
     down = [keras.layers.Conv2D(channels, 4, **options) for channels in units]
     up = [keras.layers.Conv2DTranspose(channels, 4, **options) for channels in reversed(units)]
-    encoder = keras.Sequential([*down, *_blocks(), keras.layers.Activation("relu")])
+    # Features that begin small, as those of convolutions do, would all have one code, and most runs would stay there.
+    encoder = keras.Sequential([*down, *_blocks(), keras.layers.LayerNormalization()])
     first = keras.layers.Conv2D(units[-1], 3, padding="same")
     decoder = keras.Sequential([networks.CodeGrid(grid, quantizer.depth), first, *_blocks(), *up, *cropping])
     length = grid[0] * grid[1] * quantizer.depth
