@@ -25,7 +25,7 @@ _BATCH = 20
 _SAMPLES = 100
 _MODELS: dict[str, tuple[Callable, dict, int, int]] = {  # what is built, epochs, and steps of a rising rate
     "vrnn": (zoo.vrnn, {"latent_dim": 32, "units": (100,)}, 150, 500),
-    "deep_markov": (zoo.deep_markov, {"latent_dim": 50, "units": (100,)}, 100, 400),
+    "deep_markov": (zoo.deep_markov, {"latent_dim": 50, "units": (100,)}, 400, 3000),
 }
 
 

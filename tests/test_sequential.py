@@ -326,7 +326,13 @@ def causal_chain(steps=5):
     return tfvae.SequentialVAE(Filter(of_x, part, dynamics), Emission(dynamics), dynamics, seed=0)
 
 
-@pytest.mark.parametrize("build", [lambda: BUILD["vrnn"](5), causal_chain], ids=["vrnn", "chain"])
+@pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(lambda: BUILD["vrnn"](5), id="vrnn"),
+        pytest.param(causal_chain, id="chain", marks=pytest.mark.slow),
+    ],
+)
 def test_step_by_step_is_the_whole(build, tmp_path):
     model, (x, _) = build(), sequences(6)
     rng = np.random.default_rng(2)

@@ -72,11 +72,11 @@ class Recurrent(keras.layers.Layer):
     recurrent unit, https://arxiv.org/abs/1506.02216.
 
     Example:
-        >>> import numpy as np, tfvae
+        >>> import tensorflow as tf, tfvae
         >>> memory = tfvae.networks.Recurrent(4, tfvae.networks.mlp(8), tfvae.networks.mlp(8))
         >>> memory.build_for(2, (3,))
-        >>> seen = memory.known(np.zeros([6, 5, 3], "float32"))
-        >>> memory.all(np.zeros([6, 5, 2], "float32"), seen).shape
+        >>> seen = memory.known(tf.zeros([6, 5, 3]))
+        >>> memory.all(tf.zeros([6, 5, 2]), seen).shape
         TensorShape([6, 5, 4])
     """
 
