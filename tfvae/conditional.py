@@ -78,13 +78,13 @@ class Conditional(keras.Model):
             )
         self.network = network
         self.head = head
-        self._parents_rank: int | None = None
+        self._event_axes = 0  # those of the parents' event, when it is known
 
     def build(self, input_shape: tuple) -> None:
         """Build network and head for parents of shape [B, *event]: one batch axis."""
         event = input_shape[1:] if self.event_rank is None else input_shape[-self.event_rank :]
         input_shape = (None, *event)  # a network built for one batch size would refuse others
-        self._parents_rank = len(input_shape)
+        self._event_axes = len(event)
         if not self.network.built:
             self.network.build(input_shape)
         if not self.head.built:
@@ -94,7 +94,7 @@ class Conditional(keras.Model):
         def parameters(flat: tf.Tensor) -> tf.Tensor:
             return self.head.parameters(self.network(flat, training=training))
 
-        return self.head.distribution(folded(parameters, parents, self._parents_rank - 1))
+        return self.head.distribution(folded(parameters, parents, self._event_axes))
 
     def get_config(self) -> dict:
         return {

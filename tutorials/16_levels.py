@@ -111,8 +111,8 @@ figure.savefig(OUT / "levels.png", dpi=130)
 # The posterior that climbs leaves the top at nothing, and a slow warm-up alone does not bring it back. Free bits buy a
 # rate for every group, whatever it is good for. The ladder keeps its groups once the rate is paid for slowly, and
 # balancing gives the first nats of a group that is nearly lost away for next to nothing. What a group costs is no
-# measure of what it is worth: whether a model gained by it, log p(x) says, on the same images and with its error. On these
-# small ones it is a tenth of a nat at most.
+# measure of what it is worth: whether a model gained by it, log p(x) says, on the same images and with its error. On
+# these small ones it is a tenth of a nat at most.
 
 # %%
 lost, kept = used["bottom up"], used["ladder, balanced warm-up"]
