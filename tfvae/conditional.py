@@ -93,7 +93,7 @@ class Conditional(keras.Model):
             )
         self.network = network
         self.head = head
-        self._ranks: list[int] = []
+        self._event_axes: list[int] = []  # of each parent, when it is known
 
     def build(self, input_shape: tuple | list) -> None:
         """Build network and head for parents of shape [B, *event]: one batch axis."""
@@ -101,7 +101,7 @@ class Conditional(keras.Model):
         event = first[1:] if self.event_rank is None else first[-self.event_rank :]
         # A network built for one batch size would refuse others.
         shapes = [(None, *event), *[(None, *shape[1:]) for shape in others]]
-        self._ranks = [len(shape) for shape in shapes]
+        self._event_axes = [len(shape) - 1 for shape in shapes]
         own = shapes if others else shapes[0]
         if not self.network.built:
             self.network.build(own)
@@ -110,12 +110,12 @@ class Conditional(keras.Model):
 
     def call(self, parents: tf.Tensor | list[tf.Tensor], training: bool = False) -> tfd.Distribution:
         first, *others = parents if isinstance(parents, (list, tuple)) else [parents]
-        rank, *ranks = [rank - 1 for rank in self._ranks]
+        axes, *others_axes = self._event_axes
 
         def parameters(*flat: tf.Tensor) -> tf.Tensor:
             return self.head.parameters(self.network(list(flat) if others else flat[0], training=training))
 
-        return self.head.distribution(folded(parameters, first, rank, zip(others, ranks, strict=True)))
+        return self.head.distribution(folded(parameters, first, axes, zip(others, others_axes, strict=True)))
 
     def get_config(self) -> dict:
         return {

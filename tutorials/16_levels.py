@@ -95,10 +95,12 @@ for name, model in found.items():
     difference = evidence[name].per_example - evidence["bottom up"].per_example  # of the same images
     gains[name] = f"log p(x) {difference.mean():+.2f} ± {difference.std(ddof=1) / np.sqrt(len(test)):.2f}"
     print(f"{name:25} rates from the top {nats}; active {[int(part.sum()) for part in active]}; {gains[name]}")
-print(f"log p(x) of the first: {evidence['bottom up']}")
+first = evidence["bottom up"]
+gains["bottom up"] = f"log p(x) = {first.mean:.2f} ± {first.standard_error:.2f}"
+print(f"log p(x) of the first: {first}")
 
 # %%
-figure, axes = plt.subplots(1, len(found), figsize=(11, 2.6), layout="constrained", sharey=True)
+figure, axes = plt.subplots(1, len(found), figsize=(11, 2.6), layout="constrained", sharex=True, sharey=True)
 places = np.arange(len(SIZES))[::-1]
 for axis, (name, (mean, error)) in zip(axes, used.items(), strict=True):
     axis.barh(places, mean, xerr=error, color=["tab:red" if nats < 0.1 else "tab:blue" for nats in mean])
@@ -111,8 +113,8 @@ figure.savefig(OUT / "levels.png", dpi=130)
 # The posterior that climbs leaves the top at nothing, and a slow warm-up alone does not bring it back. Free bits buy a
 # rate for every group, whatever it is good for. The ladder keeps its groups once the rate is paid for slowly, and
 # balancing gives the first nats of a group that is nearly lost away for next to nothing. What a group costs is no
-# measure of what it is worth: whether a model gained by it, log p(x) says, on the same images and with its error. On these
-# small ones it is a tenth of a nat at most.
+# measure of what it is worth: whether a model gained by it, log p(x) says, on the same images and with its error. On
+# these small ones it is a tenth of a nat at most.
 
 # %%
 lost, kept = used["bottom up"], used["ladder, balanced warm-up"]
