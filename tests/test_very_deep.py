@@ -155,7 +155,7 @@ def test_its_evidence_is_that_of_the_truth(line):
     found = evaluation.log_evidence(model, x, 500, progress=False)
     assert abs(found.mean - truth.mean()) < 4 * found.monte_carlo_error + 2 * found.bias + 1e-3
     elbo = float(tf.reduce_mean(model.trace(tf.constant(x), 100, 7).elbo))
-    assert truth.mean() - 1.0 < elbo < truth.mean()
+    assert elbo < truth.mean()
 
 
 def test_one_group_is_the_vae():
