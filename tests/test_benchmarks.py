@@ -202,7 +202,7 @@ def test_the_committed_levels_are_what_their_record_gives():
     record = json.loads(Path(race.ROOT, "benchmarks", "levels.json").read_text(encoding="utf-8"))
     table = Path(race.ROOT, "benchmarks", "LEVELS.md").read_text(encoding="utf-8")
     assert table.endswith("\n" + levels.table(record) + "\n")
-    assert "| one level, [40] |" in table and " ± " in table
+    assert "| two levels, [40, 40] |" in table and " ± " in table
 
 
 @pytest.mark.slow
