@@ -12,7 +12,6 @@ from tfvae.errors import IncompatibleParts
 from tfvae.heads.base import Head
 from tfvae.heads.quantizers import Quantizer
 from tfvae.heads.support import CODES
-from tfvae.networks.projection import Projection
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -48,25 +47,19 @@ class Quantized(Head):
     parameter_count = 1
 
     def __init__(self, quantizer: Quantizer, positions: int | tuple[int, ...], **kwargs: object):
-        self.grid = errors.event_shape("positions", positions)
+        grid = errors.event_shape("positions", positions)
         if not isinstance(quantizer, Quantizer):
             raise IncompatibleParts(
                 f"Expected a quantizer of tfvae.heads, such as heads.VectorQuantizer(512, 16). Received: {quantizer=!r}"
             )
-        super().__init__(math.prod(self.grid) * quantizer.depth * quantizer.width, **kwargs)
+        super().__init__(math.prod(grid) * quantizer.depth * quantizer.width, **kwargs)
         if quantizer.variable_dtype != self.variable_dtype:
             raise IncompatibleParts(
                 f"Expected a quantizer of dtype {self.variable_dtype}, as the head. Received: {quantizer.name} of "
                 f"dtype {quantizer.variable_dtype}"
             )
-        self.quantizer = quantizer
+        self.quantizer, self.grid = quantizer, grid
         self.width = quantizer.features
-
-    def build(self, input_shape: tuple) -> None:
-        """Build the linear layer to the features at every position, for features of shape [B, ...]."""
-        grid, options = (*self.grid, self.width), {"dtype": self.dtype_policy, "trainable": self.trainable}
-        self.projection = Projection(grid, self.width, name="projection", **options)
-        self.projection.build(input_shape)
 
     def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
         axes = parameters.shape.rank - len(self.grid) - 1
