@@ -171,12 +171,13 @@ def run(
 
 _HEAD = """# Latents in levels
 
-Written by `python -m benchmarks.levels` ({system}, one of them, beside other work). Static MNIST, 50,000 images for
-training, 10,000 that choose the epoch, and all 10,000 test images. All models have as many weights, within 1 %, gated
-layers or, the ladder, leaky ones, Adam at 5e-4 and at a fifth of it in the last third, batches of 100, a warm-up over
-the first 30 % of the steps, and the weights of the epoch with the highest validation ELBO. `hvae` trains for 80 epochs,
-and the others for as many as take the same time of the processor; the time of a step was measured in turns, one epoch
-each, in one run.
+Written by `python -m benchmarks.levels`
+({system}, one of them, beside other work).
+Static MNIST, 50,000 images for training, 10,000 that choose the epoch, and all 10,000 test images. All models have as
+many weights, within 1 %, gated layers or, the ladder, leaky ones, Adam at 5e-4 and at a fifth of it in the last third,
+batches of 100, a warm-up over the first 30 % of the steps, and the weights of the epoch with the highest validation
+ELBO. `hvae` trains for 80 epochs, and the others for as many as take the same time of the processor; the time of a step
+was measured in turns, one epoch each, in one run.
 
 log p(x) in nats, by importance sampling with K = 500, with the standard error over the images and then that of the
 sampling; it is too low by about half a sampling variance, 0.1 nats. The gain is that over one level of 40, on the same

@@ -120,12 +120,14 @@ def _plus_minus(found: dict) -> str:
 
 _HEAD = """# Chorales
 
-Written by `python -m benchmarks.sequences --data-dir FOLDER` ({system}): nats per time step, lower is better, with the
-standard error of the ratio over the 77 test chorales. The protocol is the field's: Bach's chorales at quarter notes in
-the split of N. Boulanger-Lewandowski et al. 2012, 229, 76 and 77 pieces, piano rolls of 88 keys, independent given z
-and the past; the sum of -ELBO, or of -log p(x), over the test pieces divided by their 4725 time steps, of models whose
-weights were chosen by the ELBO of the validation pieces. K importance samples of whole sequences leave a bias, so that
-the second column is an upper bound too. Minutes are of one process beside other work on two cores.
+Written by `python -m benchmarks.sequences --data-dir FOLDER`
+({system}):
+nats per time step, lower is better, with the standard error of the ratio over the 77 test chorales. The protocol is the
+field's: Bach's chorales at quarter notes in the split of N. Boulanger-Lewandowski et al. 2012, 229, 76 and 77 pieces,
+piano rolls of 88 keys, independent given z and the past; the sum of -ELBO, or of -log p(x), over the test pieces
+divided by their 4725 time steps, of models whose weights were chosen by the ELBO of the validation pieces. K importance
+samples of whole sequences leave a bias, so that the second column is an upper bound too. Minutes are of one process
+beside other work on two cores.
 
 """
 
