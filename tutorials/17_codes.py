@@ -45,8 +45,8 @@ print(f"codes in use: {history['perplexity'][-1]:.1f} of 64")
 #
 # With a uniform prior the rate is 4 log 64 = 16.64 nats, whatever x is. The transformer knows which codes go together:
 # of four codes so little that it is worth half a nat, of the 49 codes of an MNIST image more than half of what they
-# cost (`benchmarks/CODES.md`). The evidence is above the ELBO, because other codes than k(x) explain x too: it is estimated with draws around
-# k(x) that leave out no code.
+# cost (`benchmarks/CODES.md`). The evidence is above the ELBO, because other codes than k(x) explain x too: it is
+# estimated with draws around k(x) that leave out no code.
 
 # %%
 x = digits.array("test")
