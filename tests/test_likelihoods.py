@@ -613,10 +613,10 @@ def test_a_column_that_is_wrong_is_named():
     ):
         splits = data.from_arrays(*[good * scale] * 3, binarization=binarization)
         model.check.resident(splits.train.resident)
-    with pytest.raises(ValueError, match=r"in column 1\. .*x\[1, 1\]=1\.0"):
+    with pytest.raises(ValueError, match=r"in column 1\. .*, 1\]=1\.0"):
         one = linear_model(heads.Product(heads.Normal(1), heads.Categorical(1, 2, 2.0)))
         one.check.resident(
-            data.from_arrays(*[np.zeros([4, 2])] * 3, binarization=data.DynamicBinarization()).train.resident
+            data.from_arrays(*[np.full([4, 2], 0.5)] * 3, binarization=data.DynamicBinarization()).train.resident
         )
 
 
