@@ -104,8 +104,8 @@ def _report(folder: Path, result: dict) -> None:
     from tfvae.run.measurement import headline
 
     # The page for browsers has no place for a condition.
-    conditioned = getattr(zoo, result["recipe"]["options"]["model"]).suits.conditioned
-    explore = "" if conditioned else f"  tfvae explore {folder}\n"
+    model = result["recipe"].get("options", {}).get("model", "vae")  # a preset has none with a condition
+    explore = "" if getattr(zoo, model).suits.conditioned else f"  tfvae explore {folder}\n"
     typer.echo(
         f"\n{headline(result['test'])}\n\n"
         f"{folder}/\n"

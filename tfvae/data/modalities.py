@@ -1,6 +1,7 @@
 """Batches in which modalities are left out, so that a model learns to do without them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -41,11 +42,12 @@ def subsets(batches: tf.data.Dataset, sizes: Sequence[int], drawn: int = 0, seed
     """
     sizes = [positive_int(f"sizes[{number}]", size) for number, size in enumerate(sizes)]
     drawn, seed = whole_number_in("drawn", drawn, 0, 1000), _checks.seed(seed)
-    spec = batches.element_spec
-    if not isinstance(spec, tf.TensorSpec) or spec.shape.rank != 2 or spec.shape[1] != sum(sizes):
+    spec: Any = getattr(batches, "element_spec", None)
+    known = isinstance(spec, tf.TensorSpec) and spec.dtype.is_floating  # of whole numbers none can be missing
+    if not known or tuple(spec.shape[1:]) != (sum(sizes),):
         raise ValueError(
-            f"Expected batches of x of shape [b, {sum(sizes)}], the sum of the sizes. Received: sizes={sizes}, "
-            f"batches of {spec}"
+            f"Expected a data set of batches of x of shape [b, {sum(sizes)}], the sum of the sizes, of floating point "
+            f"numbers. Received: sizes={sizes}, batches of {batches if spec is None else spec!r:.80}"
         )
     modalities = len(sizes)
 

@@ -136,8 +136,10 @@ class EqualMixture(tfd.AutoCompositeTensorDistribution):
 
     def _variance(self) -> tf.Tensor:
         mean, stddev = zip(*map(moments, self.components), strict=True)
-        square = self.mixed([tf.square(m) + tf.square(s) for m, s in zip(mean, stddev, strict=True)])
-        return square - tf.square(self.mixed(mean))
+        loc = self.mixed(mean)  # of which each is the distance: a difference of squares would cancel
+        return self.mixed([
+            tf.square(s) + tf.math.squared_difference(m, loc) for m, s in zip(mean, stddev, strict=True)
+        ])  # fmt: skip
 
     def _sample_n(self, n: tf.Tensor, seed: object = None) -> tf.Tensor:
         raise NotImplementedError("Expected draws by tfvae.random.draw, in turn from every component.")

@@ -82,7 +82,8 @@ def _some(target: tf.Tensor, count: int, seed: Seed) -> tf.Tensor:
     chosen = tf.gather(target, tf.clip_by_value(at, 0, tf.shape(target)[0] - 1))
     chosen = replicas.total(tf.where(here[:, None], chosen, tf.zeros_like(chosen)))  # [K, d]
     noise = tf.cast(normal(1, [count, target.shape[1]], seed)[0], target.dtype)
-    return chosen + 0.01 * tf.math.reduce_std(chosen, 0) * noise  # two that are equal could not be told apart
+    least = 1e-3 * (1.0 + tf.reduce_max(tf.abs(chosen), 0))  # two that are equal could not be told apart
+    return chosen + 0.01 * tf.maximum(tf.math.reduce_std(chosen, 0), least) * noise
 
 
 @keras.saving.register_keras_serializable(package="tfvae")

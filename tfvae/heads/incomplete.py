@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 from tfvae.errors import IncompatibleParts
 from tfvae.heads.base import Head
 from tfvae.heads.mechanisms import AtRandom, Mechanism
-from tfvae.heads.scales import OptimalScale
+from tfvae.heads.scales import refuse_optimal_scale
 from tfvae.heads.support import or_missing
 
 
@@ -62,11 +62,7 @@ class Incomplete(Head):
                 "Expected a head whose elements are independent given z, so that missing ones can be left out; use "
                 f"heads.Normal or heads.Bernoulli. Received: {type(head).__name__}"
             )
-        if isinstance(getattr(head, "scale", None), OptimalScale):
-            raise IncompatibleParts(
-                "Expected a scale that is learned by gradient, such as heads.SharedScale(1.0): the optimal one is the "
-                "error of all values, missing ones among them. Received: OptimalScale"
-            )
+        refuse_optimal_scale(head)
 
         if not isinstance(mechanism, Mechanism):
             raise TypeError(

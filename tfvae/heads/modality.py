@@ -6,9 +6,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfvae.distributions.observed import ObservedWhole
-from tfvae.errors import IncompatibleParts
 from tfvae.heads.base import Head
-from tfvae.heads.scales import OptimalScale
+from tfvae.heads.scales import refuse_optimal_scale
 from tfvae.heads.support import or_missing
 from tfvae.heads.vector import vector_length
 
@@ -51,11 +50,7 @@ class Modality(Head):
         if not isinstance(head, Head):
             raise TypeError(f"Expected a head from tfvae.heads, such as heads.Bernoulli(64). Received: head={head!r}")
         super().__init__(vector_length(head), **kwargs)
-        if isinstance(getattr(head, "scale", None), OptimalScale):
-            raise IncompatibleParts(
-                "Expected a scale that is learned by gradient, such as heads.SharedScale(1.0): the optimal one is the "
-                "error of all values, missing ones among them. Received: OptimalScale"
-            )
+        refuse_optimal_scale(head)
         self.head, self.width, self.compiles = head, head.width, head.compiles
         self.support = or_missing(head.support, whole=True)
         rows = [*(np.full(self.event_shape, value) for value in (0.0, 0.5, 1.0)), np.eye(self.event_shape[0])[0]]

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfvae.distributions.special import softplus
-from tfvae.errors import number_in
+from tfvae.errors import IncompatibleParts, number_in
 
 SCALE_FLOOR = 1e-5
 _UNIT = math.log(math.e - 1.0)  # softplus(_UNIT) = 1
@@ -209,3 +209,15 @@ class OptimalScale(Scale):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "initial": self.initial}
+
+
+def refuse_optimal_scale(head: object) -> None:
+    """Raise IncompatibleParts if a likelihood, or one inside it, sets its scale from what was observed."""
+    parts = [*getattr(head, "heads", ()), *([head.head] if hasattr(head, "head") else [])]
+    if isinstance(getattr(head, "scale", None), OptimalScale):
+        raise IncompatibleParts(
+            "Expected a scale that is learned by gradient, such as heads.SharedScale(1.0): the optimal one is the "
+            "error of all values, missing ones among them. Received: OptimalScale"
+        )
+    for part in parts:
+        refuse_optimal_scale(part)

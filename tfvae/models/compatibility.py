@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfvae.distributions.codes import CodePoint, OnCodes
 from tfvae.distributions.moments import centre
 from tfvae.errors import IncompatibleParts
 from tfvae.heads.support import BINARY, REAL, Support
@@ -16,6 +17,11 @@ from tfvae.priors.base import Prior
 
 if TYPE_CHECKING:
     from tfvae.models.at import Conditioning
+
+
+_TRAINING = (
+    keras.layers.BatchNormalization, keras.layers.Dropout, keras.layers.GaussianDropout, keras.layers.GaussianNoise,
+)  # fmt: skip
 
 
 class Fit(NamedTuple):
@@ -82,6 +88,12 @@ def _check_posterior(
         raise IncompatibleParts(
             f"Expected a reparameterised posterior, because the objective differentiates through its samples; use "
             f"heads.DiagonalNormal. Received: posterior {q.name} ({q.reparameterization_type})"
+        )
+    if isinstance(q, CodePoint) and (not isinstance(p, OnCodes) or p.quantizer is not q.quantizer):
+        raise IncompatibleParts(
+            "Expected encoder and prior with the same quantiser: heads.Quantized, and priors.UniformCodes or "
+            f"priors.AutoregressiveCodes. Received: posterior {q.name} of {q.quantizer.name!r}, prior "
+            f"{type(prior).__name__}"
         )
     head, support = getattr(encoder, "head", None), support_of(prior, p)
     if head is not None and head.support is not support:
@@ -182,6 +194,7 @@ def check(
     q = _call("encoder", encoder, condition.beside(tf.zeros([1, *px.event_shape], prior.variable_dtype), 1), given)
     _check_posterior(q, p, encoder, prior, objective)
     support = support_of(decoder, px)
+    _check_modalities(encoder, support)
     _check_gaps(encoder, tuple(px.event_shape), support, prior.variable_dtype, condition)
     _check_dtypes(dtype, q, p, px)
     objective.check(q, p)
@@ -192,6 +205,30 @@ def check(
         tuple(px.event_shape), p.event_shape[0], has_rate and exact_rate(q, p), posterior, likelihood, family,
         support, has_rate, _compiles(encoder, decoder, prior), support_of(prior, p),
     )  # fmt: skip
+
+
+def _check_modalities(encoder: keras.Model, support: Support) -> None:
+    """Compare the columns that the experts of a posterior see with those of the likelihood's parts."""
+    sizes = getattr(encoder, "modalities", None)
+    if sizes is None:
+        return
+    edges = {columns.stop for columns, _ in support.parts()}
+    ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
+    if not {end for end in ends if end != ends[-1]} <= edges:
+        raise IncompatibleParts(
+            "Expected experts of the likelihood's modalities, whose columns end at "
+            f"{sorted(edge for edge in edges if edge)}. Received: encoder {type(encoder).__name__} with sizes={sizes}"
+        )
+
+
+def refuse_layers_that_train(role: str, *parts: keras.Layer) -> None:
+    """Raise IncompatibleParts for layers that act otherwise in training, where a part is not told that it trains."""
+    found = [layer for part in parts for layer in part._flatten_layers() if isinstance(layer, _TRAINING)]
+    if found:
+        raise IncompatibleParts(
+            f"Expected no layers in the {role} that act otherwise in training, such as Dropout: posterior and prior "
+            f"share it, and have to agree. Received: {', '.join(type(layer).__name__ for layer in found)}"
+        )
 
 
 def _prior(prior: object, condition: "Conditioning") -> tfd.Distribution:

@@ -30,6 +30,7 @@ class _Experts(keras.Model):
             )
         self.parts, self.prior = list(parts), prior
         self.sizes = [positive_int(f"sizes[{number}]", size) for number, size in enumerate(sizes)]
+        self.modalities = tuple(self.sizes)
         self.compiles = all(getattr(part.head, "compiles", True) for part in parts)
 
     def check_part(self, name: str, part: Conditional, size: int) -> None:

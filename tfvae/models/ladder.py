@@ -11,6 +11,7 @@ from tfvae.distributions.factors import rate_per_dimension
 from tfvae.errors import IncompatibleParts
 from tfvae.models.at import UNCONDITIONAL
 from tfvae.models.base import Batch
+from tfvae.models.compatibility import refuse_layers_that_train
 from tfvae.models.variational import AbstractVAE
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
@@ -78,6 +79,12 @@ class LadderVAE(AbstractVAE):
                 "models.Ladder, and priors.Hierarchy, or models.Guided and priors.Descent. Received: "
                 f"encoder {type(encoder).__name__} {_groups(q)}, prior {type(prior).__name__} {_groups(p)}"
             )
+        refuse_layers_that_train("prior", prior)
+        if not all(_same_way(way, prior) for way in _ways(encoder, decoder)):
+            raise IncompatibleParts(
+                "Expected encoder and decoder to share the model's own prior, where they go down its way. Received: "
+                f"another one, prior {prior.name!r}"
+            )
         self.group_sizes = p.lengths
         self.exact_rates = _exact_rates(q, p)
         names = range(len(self.group_sizes), 0, -1)
@@ -92,7 +99,7 @@ class LadderVAE(AbstractVAE):
         training: bool = False,
     ) -> Trace:
         p, link = self.prior(), Link()
-        drawn = draw_groups(q, samples, as_seed(seed))  # the way down is gone once, for draws and rates
+        drawn = draw_groups(q, samples, as_seed(seed))  # with what q is for each group, so that it is not asked again
         z = link(drawn.z)  # [S, B, D]
         decoder = functools.partial(self.decoder, training=training)
         px, given = decoder(z), p.each(z)
@@ -105,6 +112,22 @@ class LadderVAE(AbstractVAE):
         ]  # [B] each
         log_pz, log_qz = tf.add_n(log_ps), tf.add_n(drawn.scores)
         return Trace(x, z, q, p, px, px.log_prob(x), log_pz, log_qz, tf.add_n(rates), decoder, link, rates)
+
+
+def _ways(encoder: keras.Model, decoder: keras.Model) -> list[Prior]:
+    """Return the priors whose way encoder and decoder go down."""
+    network = getattr(decoder, "network", decoder)
+    found = [getattr(part, "prior", None) for part in (encoder, network, *getattr(network, "layers", ()))]
+    return [prior for prior in found if isinstance(prior, Prior)]
+
+
+def _same_way(one: Prior, other: Prior) -> bool:
+    """Tell whether two priors are one, or share all that is below their tops."""
+    below = []
+    for prior in (one, other):
+        top = {id(weight) for weight in getattr(prior, "top").weights}  # noqa: B009 (not of every prior)
+        below.append({id(weight) for weight in prior.weights} - top)
+    return one is other or below[0] == below[1]
 
 
 def _rate(own: tfd.Distribution, prior: tfd.Distribution) -> tf.Tensor:

@@ -1,5 +1,7 @@
 """The variational auto-encoder with discrete latents: codes of a codebook or a grid."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,14 +11,14 @@ from tfvae.distributions.codes import CodePoint, OnCodes
 from tfvae.errors import IncompatibleParts
 from tfvae.models.at import UNCONDITIONAL
 from tfvae.models.base import Batch
-from tfvae.models.vae import drawn
+from tfvae.models.compatibility import refuse_layers_that_train
 from tfvae.models.variational import AbstractVAE
 from tfvae.objectives.base import Objective
 from tfvae.objectives.elbo import ELBO
 from tfvae.objectives.penalties.codes import Codebook
 from tfvae.priors.base import Prior
-from tfvae.random import Seed, as_seed
-from tfvae.trace import Trace
+from tfvae.random import Seed, as_seed, draw
+from tfvae.trace import Link, Trace
 
 
 @keras.saving.register_keras_serializable(package="tfvae")
@@ -75,6 +77,7 @@ class QuantizedVAE(AbstractVAE):
                 f"the same quantiser. Received: posterior {self.fits.posterior}{_of(q)}, prior {self.fits.prior}"
                 f"{_of(p)}"
             )
+        refuse_layers_that_train("prior", prior)
         drawn_together = any(isinstance(penalty, Codebook) for penalty in getattr(objective, "penalties", ()))
         if drawn_together is not bool(q.quantizer.trainable_weights) and q.quantizer.trainable:
             raise IncompatibleParts(
@@ -90,16 +93,19 @@ class QuantizedVAE(AbstractVAE):
 
     def trace_from(
         self,
-        q: tfd.Distribution,
+        q: OnCodes,
         x: Batch,
         samples: tf.Tensor | int = 1,
         seed: int | tf.Tensor | Seed = 0,
         training: bool = False,
     ) -> Trace:
-        trace = drawn(self, q, x, samples, as_seed(seed), training)
-        # Of a point mass every draw has the exact rate, and the prior has scored it already.
-        rate = tf.reduce_mean(trace.log_qz - trace.log_pz, 0)
-        return trace._replace(rate=rate, watched=[q.codes] if isinstance(q, CodePoint) else ())
+        p, link, decoder, seed = self.prior(), Link(), functools.partial(self.decoder, training=training), as_seed(seed)
+        # Codes are scored as they were drawn, and not as z is read: two rows of a codebook may come to be equal.
+        codes, z = q.pick(samples, seed), link(draw(q, samples, seed))  # [S, B, M], [S, B, D]
+        px, log_pz, log_qz = decoder(z), p.log_mass(codes), q.log_mass(codes)
+        rate = tf.reduce_mean(log_qz - log_pz, 0)  # exact, of a point mass
+        watched = [q.codes] if isinstance(q, CodePoint) else ()
+        return Trace(x, z, q, p, px, px.log_prob(x), log_pz, log_qz, rate, decoder, link, watched=watched)
 
     def encode_codes(self, x: object) -> np.ndarray:
         """Return the codes of examples, int32 [B, M]; those of one position are neighbours.

@@ -1,5 +1,7 @@
 """The halves of a model of sequences that look at x: posteriors that filter or smooth, and the likelihood of steps."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -38,11 +40,7 @@ class _Walking(keras.Model):
     def build(self, input_shape: tuple) -> None:
         """Build all parts for sequences [B, T, *event]."""
         dynamics = self.dynamics
-        if tuple(input_shape[1:]) != (dynamics.steps, *dynamics.step_shape):
-            raise ValueError(
-                f"Expected sequences of shape [B, {dynamics.steps}, {', '.join(map(str, dynamics.step_shape))}]. "
-                f"Received: input_shape={tuple(input_shape)}"
-            )
+        self._require(input_shape)
         features = self.build_features(built(self.network, dynamics.step_shape))
         size = normal_size("part", self.part, dynamics.memory.size + features)
         if size != dynamics.latent_dim:
@@ -51,7 +49,17 @@ class _Walking(keras.Model):
                 f"{size}"
             )
 
+    def _require(self, shape: Sequence[int | None]) -> None:
+        """Raise ValueError for sequences of another shape."""
+        dynamics = self.dynamics
+        if tuple(shape[1:]) != (dynamics.steps, *dynamics.step_shape):
+            raise ValueError(
+                f"Expected sequences of shape [B, {dynamics.steps}, {', '.join(map(str, dynamics.step_shape))}]. "
+                f"Received: input_shape={tuple(shape)}"
+            )
+
     def call(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
+        self._require(x.shape)
         steps = stepwise(x)
         values = reshaped(steps, [*extents(steps)[:2], steps.shape[2:].num_elements()])
         observed = tf.logical_not(tf.math.is_nan(values))

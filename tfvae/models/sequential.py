@@ -8,6 +8,7 @@ from tfvae.distributions.factors import rate_per_dimension
 from tfvae.errors import IncompatibleParts
 from tfvae.models.at import UNCONDITIONAL, Unconditional
 from tfvae.models.base import Batch
+from tfvae.models.compatibility import refuse_layers_that_train
 from tfvae.models.sequences import Emission, Filter, Smoother
 from tfvae.models.variational import AbstractVAE
 from tfvae.objectives.base import Objective
@@ -75,6 +76,7 @@ class SequentialVAE(AbstractVAE):
                 f"the prior. Received: encoder {type(encoder).__name__}, decoder {type(decoder).__name__}, prior "
                 f"{type(prior).__name__}"
             )
+        refuse_layers_that_train("dynamics and the posterior's part", prior, encoder.part)
         condition = UNCONDITIONAL if not prior.memory.seen_by_x else Unconditional(_AtSequence)
         super().__init__(encoder, decoder, prior, objective, condition=condition, seed=seed, **kwargs)
 

@@ -1,5 +1,6 @@
 """Mentzer et al. 2023."""
 
+from tfvae.errors import positive_int
 from tfvae.heads import FiniteScalar, Head
 from tfvae.models import QuantizedVAE
 from tfvae.zoo._codes import coded
@@ -30,6 +31,5 @@ def fsq(
         >>> tfvae.zoo.fsq((8, 8, 1), latent_dim=2, units=(16, 16)).prior.quantizer.codes
         40
     """
-    return QuantizedVAE(
-        *coded(input_shape, FiniteScalar(levels[:latent_dim]), units, likelihood, width), seed=seed, name="fsq"
-    )
+    quantizer = FiniteScalar(levels[: positive_int("latent_dim", latent_dim)])
+    return QuantizedVAE(*coded(input_shape, quantizer, units, likelihood, width), seed=seed, name="fsq")
