@@ -101,7 +101,8 @@ Written by `TFDS_DATA_DIR=FOLDER python -m benchmarks.codes`
 Static MNIST, {epochs} epochs of 50,000 images, seed 0, every tenth test image: nats with the standard error over the
 images, of the evidence with that of 200 samples behind it. An image has 49 codes of 64 values, or 98 of 16; under a
 uniform prior they cost 203.8 or 271.7 nats, whatever they are. The transformer is trained with the rest, by the ELBO;
-its gain is of the same model on the same images. Training is short, and says nothing of what such models reach.
+its gain is of the same model on the same images. The evidence is of 100 other images, and does not compare with the
+ELBOs. Training is short, and says nothing of what such models reach.
 
 ![Images, reconstructions, samples, samples under a uniform prior](codes_fsq.png)
 

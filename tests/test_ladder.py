@@ -321,3 +321,12 @@ def test_another_prior_keeps_the_dtype():
     decoder = tfvae.Decoder(networks.mlp(8), heads.Bernoulli(SHAPE, dtype="float64"), dtype="float64")
     model = tfvae.VAE(encoder, decoder, priors.StandardNormal(2, dtype="float64"), dtype="float64")
     assert model.with_prior(priors.Mixture(2, 3, dtype="float64")).variable_dtype == "float64"
+
+
+def test_layers_that_act_otherwise_in_training_are_refused_in_a_prior():
+    network = keras.Sequential([keras.layers.Dense(8), keras.layers.Dropout(0.5)])
+    prior = priors.Hierarchy(priors.StandardNormal(2), [tfvae.Decoder(network, heads.DiagonalNormal(4))])
+    parts = [tfvae.Encoder(networks.mlp(8), heads.DiagonalNormal(size)) for size in (4, 2)]
+    decoder = tfvae.Decoder(keras.Sequential([networks.Last(4), *networks.mlp(8).layers]), heads.Bernoulli(SHAPE))
+    with pytest.raises(IncompatibleParts, match="Dropout"):
+        tfvae.LadderVAE(BottomUp(parts), decoder, prior)

@@ -428,3 +428,29 @@ def test_an_encoder_that_knows_no_gaps_and_a_broken_modality_are_refused():
     model.compile("adam")
     with pytest.raises(ValueError, match="NaN where all values are missing, in columns 0 to 3"):
         model.fit(np.where(np.arange(7) == 2, np.nan, 0.0) * np.ones([4, 1]), verbose=0)
+
+
+def test_experts_see_the_columns_of_the_likelihoods_parts():
+    parts = [tfvae.Encoder(networks.mlp(8), heads.DiagonalNormal(2)) for _ in range(2)]
+    prior = priors.StandardNormal(2)
+    head = heads.Product(heads.Modality(heads.Bernoulli(3)), heads.Modality(heads.Bernoulli(2)))
+    with pytest.raises(IncompatibleParts, match=r"end at \[3, 5\].*sizes=\(2, 3\)"):
+        tfvae.VAE(ProductOfExperts(parts, (2, 3), prior), tfvae.Decoder(networks.mlp(8), head), prior)
+
+
+def test_a_scale_inside_a_modality_is_learned_or_refused():
+    with pytest.raises(IncompatibleParts, match="learned by gradient"):
+        heads.Modality(heads.Product(heads.Normal(2, heads.OptimalScale()), heads.Bernoulli(3)))
+
+
+def test_deviations_of_a_mixture_do_not_cancel():
+    loc = np.full([50, 1], 300.0, "float32")
+    same = [tfd.MultivariateNormalDiag(loc, np.full([50, 1], 0.01, "float32")) for _ in range(3)]
+    np.testing.assert_allclose(EqualMixture(same, np.ones([50, 3], bool)).stddev(), 0.01, rtol=1e-4)
+
+
+def test_whole_numbers_have_no_subsets():
+    with pytest.raises(ValueError, match="floating point"):
+        data.subsets(tf.data.Dataset.from_tensor_slices(np.ones([4, 5], "int32")).batch(4), (2, 3))
+    with pytest.raises(ValueError, match="a data set"):
+        data.subsets(np.ones([4, 5], "float32"), (2, 3))

@@ -475,7 +475,7 @@ class Acausal(keras.layers.Layer):
     ("make", "message"),
     [
         (lambda: parts(prior=priors.UniformCodes(heads.VectorQuantizer(4, 3), 2)), "the same quantiser.*CodePoint of"),
-        (lambda: parts(prior=priors.StandardNormal(6)), "embeddings of codes.*StandardNormal"),
+        (lambda: parts(prior=priors.StandardNormal(6)), "same quantiser.*StandardNormal"),
         (lambda: parts(heads.VectorQuantizer(4, 3, heads.ByGradient())), "penalties.Codebook in the objective if"),
         (lambda: parts(objective=objectives.ELBO(penalties=(penalties.Codebook(1.0),))), "0 such weights"),
         (lambda: tfvae.QuantizedVAE(
@@ -529,3 +529,31 @@ def test_a_plain_vae_of_codes_has_the_same_numbers():
     found = [m.trace_from(proposal(one.q), tf.constant(x), 20, seed=5).log_weights for m in (plain, model)]
     np.testing.assert_allclose(*found, rtol=1e-5)
     assert isinstance(proposal(one.q), IndependentCodes) and isinstance(one.p, AutoregressiveCodes)
+
+
+def test_equal_rows_of_a_codebook_are_scored_as_they_were_drawn():
+    """Read from z, the second of two equal rows would count as the first, and the evidence would be wrong."""
+    quantizer = heads.VectorQuantizer(3, 2, heads.MovingAverage())
+    encoder = tfvae.Encoder(networks.mlp(4), heads.Quantized(quantizer, 2))
+    decoder = tfvae.Decoder(networks.mlp(4), heads.Bernoulli(5))
+    prior = priors.AutoregressiveCodes(quantizer, 2, networks.CausalTransformer(3, 2, width=8, blocks=1, heads=1))
+    model = tfvae.QuantizedVAE(encoder, decoder, prior, seed=0)
+    rng = np.random.default_rng(0)
+    prior.set_weights([rng.normal(size=w.shape) for w in prior.get_weights()])
+    table = rng.normal(size=quantizer.codebook.shape)
+    table[..., 2, :] = table[..., 1, :]
+    quantizer.codebook.assign(table)
+    x = (rng.uniform(size=[3, 5]) < 0.5).astype("float32")
+    every = tf.constant([[i, j] for i in range(3) for j in range(3)])
+    joint = prior().log_mass(every)[:, None] + decoder(prior().embed(every)[:, None]).log_prob(x[None])
+    truth = tf.reduce_logsumexp(joint, 0).numpy()
+    found = evaluation.log_evidence(model, x, 4000, progress=False)
+    np.testing.assert_allclose(found.per_example, truth, atol=0.1)
+
+
+def test_revived_codes_differ_where_all_features_are_equal():
+    quantizer = heads.VectorQuantizer(8, 2, heads.MovingAverage(0.5, 0.5))
+    h = tf.ones([4, 3, 2])
+    for step in range(10):
+        quantizer.update(h, quantizer.nearest(h), tf.constant(step))
+    assert len(np.unique(quantizer.codebook.numpy().reshape(8, 2), axis=0)) == 8

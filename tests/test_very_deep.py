@@ -287,3 +287,11 @@ def ways(*sizes):
 def test_mistakes_are_explained(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_parts_of_another_prior_are_refused():
+    one, other = (zoo.very_deep((8, 8, 1), 1, units=(8, 8), groups=(1, 2)) for _ in range(2))
+    with pytest.raises(IncompatibleParts, match="model's own prior"):
+        tfvae.LadderVAE(one.encoder, one.decoder, other.prior)
+    with pytest.raises(IncompatibleParts, match="model's own prior"):
+        tfvae.LadderVAE(one.encoder, other.decoder, one.prior)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from tfvae.export import Extra
     from tfvae.models.variational import AbstractVAE
 
-EXTRAS = ("encode_sample", "score", "is_anomaly", "interpolate", "impute", "personalise")  # those of run/extras
+EXTRAS = (  # those of run/extras
+    "encode_sample", "score", "is_anomaly", "interpolate", "impute", "personalise", "codes", "stream",
+)  # fmt: skip
 _BESIDE = {"--web": (), "--serving": ("--extra",)}  # what goes with an option that writes something else instead
 
 

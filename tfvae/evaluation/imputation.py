@@ -35,7 +35,7 @@ def impute(
         x_m ~ p(x_m | z_k) with k drawn by its weight
 
     Args:
-        model: a model whose likelihood is `heads.Incomplete`.
+        model: a model whose likelihood is `heads.Incomplete`, or `heads.Modality` for blocks of columns.
         x: examples with NaN, or a masked array, [n, *event].
         draws: how many imputations are drawn.
         samples: K, importance samples for each example.

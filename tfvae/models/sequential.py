@@ -76,7 +76,8 @@ class SequentialVAE(AbstractVAE):
                 f"the prior. Received: encoder {type(encoder).__name__}, decoder {type(decoder).__name__}, prior "
                 f"{type(prior).__name__}"
             )
-        refuse_layers_that_train("dynamics and the posterior's part", prior, encoder.part)
+        parts = [prior, encoder.part] if hasattr(encoder, "part") else [prior]
+        refuse_layers_that_train("dynamics and the posterior's part", *parts)
         condition = UNCONDITIONAL if not prior.memory.seen_by_x else Unconditional(_AtSequence)
         super().__init__(encoder, decoder, prior, objective, condition=condition, seed=seed, **kwargs)
 

@@ -16,6 +16,7 @@ EXTRAS: dict[str, Callable[[], export.Extra]] = {
     "interpolate": export.Interpolate,
     "impute": export.Impute,
     "personalise": export.Personalise,
+    "codes": export.Codes,
     "stream": export.Stream,
 }
 CALIBRATED = "is_anomaly"
