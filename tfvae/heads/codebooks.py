@@ -92,7 +92,8 @@ class MovingAverage(CodebookRule):
 
         e_k = m_k / n_k,   n_k <- g n_k + (1 - g) c_k,   m_k <- g m_k + (1 - g) sum_{i: k_i = k} h_i
 
-    Before training n_k = 1.
+    Before training n_k = 1. Weights of examples, `sample_weight`, do not count here, and a codebook is frozen with any
+    layer that holds it, the prior too.
 
     Args:
         decay: g, from 0 to 1.
