@@ -74,7 +74,8 @@ def data(n=12, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("name", "prior"), [("vector", autoregressive), ("residual", autoregressive), ("scalar", autoregressive),
+    ("name", "prior"), [("vector", autoregressive), ("residual", autoregressive),
+                        pytest.param("scalar", autoregressive, marks=pytest.mark.slow),  # two minutes
                         ("vector", lambda quantizer: priors.UniformCodes(quantizer, POSITIONS))]
 )  # fmt: skip
 def test_bound_and_evidence_are_those_of_the_sum_over_all_codes(name, prior):
