@@ -160,7 +160,9 @@ class Options(Recipe):
             "condition_shape": splits.condition_shape,
             "seed": self.seed,
         }
-        takes = _parameters(self.model)
+        takes = set(_parameters(self.model))
+        if getattr(zoo, self.model).suits.own_likelihood:
+            takes.discard("likelihood")
         chosen = {name: value for name, value in offered.items() if name in takes}
         return getattr(zoo, self.model)(splits.shape, self.latent_dim, **chosen)
 

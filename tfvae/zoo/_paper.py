@@ -64,6 +64,8 @@ class Suits:
     """How its grey values become binary; None: as the data set says."""
     conditioned: bool = False
     """Whether the labels are the condition."""
+    own_likelihood: bool = False
+    """Whether the model's default is kept, as that of one step of a sequence is."""
 
 
 def paper(citation: Citation, suits: Suits = Suits()) -> Callable:

@@ -10,7 +10,10 @@ from tfvae.zoo._sequences import markov, of_step
 _TITLE = "Structured Inference Networks for Nonlinear State Space Models"
 
 
-@paper(Citation(_TITLE, "R. Krishnan et al.", 2017, "https://arxiv.org/abs/1609.09869"), Suits("digit_rows"))
+@paper(
+    Citation(_TITLE, "R. Krishnan et al.", 2017, "https://arxiv.org/abs/1609.09869"),
+    Suits("digit_rows", own_likelihood=True),
+)
 def deep_markov(
     input_shape: tuple[int, ...],
     latent_dim: int = 100,

@@ -10,7 +10,7 @@ _PAPER = Citation(
 )
 
 
-@paper(_PAPER, Suits("digit_rows"))
+@paper(_PAPER, Suits("digit_rows", own_likelihood=True))
 def vrnn(
     input_shape: tuple[int, ...],
     latent_dim: int = 64,
