@@ -5,28 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.stats import multivariate_normal
+from test_ladder import linear
 
 import tfvae
 from tfvae import callbacks, data, evaluation, export, heads, networks, objectives, priors, zoo
 from tfvae.errors import ExportError, IncompatibleParts
 from tfvae.export.verification import saved_model_runner, tflite_runner
-from tfvae.heads.scales import SCALE_FLOOR
 from tfvae.objectives import kernels, penalties
 
 SHAPE = (8, 8, 1)
-
-
-def raw(scale):
-    """What a head makes a scale of: softplus(raw + c) + floor, and the scale 1 of raw = 0."""
-    return np.log(np.expm1(scale - SCALE_FLOOR)) - np.log(np.e - 1)
-
-
-def linear(part, weights, bias, scale):
-    """Set a diagonal normal without hidden layers to N(W v + b, scale^2)."""
-    part.head.projection.linear.set_weights([
-        np.concatenate([weights.T, np.zeros_like(weights.T)], 1),
-        np.concatenate([bias, raw(np.broadcast_to(scale, bias.shape))]),
-    ])  # fmt: skip
 
 
 class Linear:

@@ -7,13 +7,13 @@ import tensorflow as tf
 from scipy.special import logsumexp
 from scipy.stats import chisquare, multivariate_normal, norm
 from tensorflow_probability import distributions as tfd
+from test_ladder import linear
 
 import tfvae
 from tfvae import data, evaluation, export, heads, networks, objectives, priors
 from tfvae.distributions import EqualMixture, centre, moments
 from tfvae.errors import IncompatibleParts
 from tfvae.export.verification import saved_model_runner, tflite_runner
-from tfvae.heads.scales import SCALE_FLOOR
 from tfvae.models import MixtureOfExperts, MixtureOfProducts, ProductOfExperts
 from tfvae.random import as_seed, draw, draw_and_score
 
@@ -156,9 +156,7 @@ class Pair:
             if cls is not ProductOfExperts:
                 precision = precision + 1  # the posterior given this modality alone
             gain = (w / self.sigma**2 / precision).T
-            raw = np.log(np.expm1(precision**-0.5 - SCALE_FLOOR)) - np.log(np.e - 1)
-            weights = [np.concatenate([gain.T, 0 * gain.T], 1), np.concatenate([-gain @ b, raw])]
-            part.head.projection.linear.set_weights(weights)
+            linear(part, gain, -gain @ b, precision**-0.5)
         decoder.head.projection.linear.set_weights([np.concatenate(self.w).T, np.concatenate(self.b)])
         z = rng.normal(size=[40, latent])
         self.x = z @ np.concatenate(self.w).T + np.concatenate(self.b)
